@@ -1,0 +1,96 @@
+//! The command line. Names of commands and flags are part of the contract with users.
+
+pub(crate) mod calibrate;
+mod check;
+mod engine_worker;
+mod failure;
+pub(crate) mod report;
+mod serve;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::demo::DemoArguments;
+use crate::engines::WORKER_COMMAND;
+use crate::telemetry::{self, LogFormat};
+
+pub use failure::Failure;
+pub(crate) use serve::until_told_to_stop;
+pub(crate) use terminal::{progress_bar, say};
+
+/// Answers with a small local model first, escalates the hard cases, books what it saved.
+#[derive(Debug, Parser)]
+#[command(name = "smallfirst", version)]
+struct Arguments {
+    /// Form of the log on standard error.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows the whole thing on the bundled model: no key, no network.
+    Demo(DemoArguments),
+    /// Runs the gateway.
+    Serve {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Checks a configuration and prints which route may reach which host.
+    Check {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Runs the local model over labelled requests and writes the route's certificate.
+    Calibrate(calibrate::CalibrateArguments),
+    /// Reports what the requests of a ledger cost and saved.
+    Report(report::ReportArguments),
+    /// Hosts one local model for a gateway that started this process.
+    #[command(name = WORKER_COMMAND, hide = true)]
+    EngineWorker,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::start(arguments.log_format, log_level(&arguments.command));
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::environment(format!("no runtime: {error}")).exit_code(),
+    };
+    match runtime.block_on(dispatch(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.exit_code(),
+    }
+}
+
+/// The demo and the small tools talk on standard output; their log would only disturb.
+const fn log_level(command: &Command) -> &'static str {
+    match command {
+        Command::Serve { .. } => "info",
+        Command::EngineWorker => "warn",
+        _ => "error",
+    }
+}
+
+async fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(arguments) => Box::pin(crate::demo::run(arguments)).await,
+        Command::Serve { config } => serve::run(&config).await,
+        Command::Check { config } => check::run(&config),
+        Command::Calibrate(arguments) => calibrate::run(arguments).await,
+        Command::Report(arguments) => report::run(&arguments),
+        Command::EngineWorker => engine_worker::run().await,
+    }
+}

@@ -1,0 +1,109 @@
+//! `smallfirst check`: every problem of a configuration, or what it will do.
+
+use std::path::Path;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use router_policies::{Certificate, Route, Trust};
+
+use super::{Failure, say};
+use crate::config::Config;
+use crate::learning::load_certificates;
+
+pub(super) fn run(path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path).map_err(Failure::input)?;
+    for (name, model) in &config.models {
+        if let Some(quantization) = &model.quantization {
+            crate::engines::quantization(quantization)
+                .map_err(|e| Failure::input(format!("models.{name}.{e}")))?;
+        }
+    }
+    let certificates = load_certificates(&config.certificates).map_err(Failure::input)?;
+    say(&format!("{}: no problems\n", path.display()));
+    say(&egress_table(&config).to_string());
+    for route in config.policy.routes() {
+        if let Some(note) = trust_note(route, certificates.get(&route.name)) {
+            say(&format!("{}: {note}", route.name));
+        }
+    }
+    Ok(())
+}
+
+/// Which route may send requests to which host.
+fn egress_table(config: &Config) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header([
+        "route",
+        "action",
+        "local model",
+        "may reach",
+        "as model",
+        "priced",
+    ]);
+    for route in config.policy.routes() {
+        let local = route.local.as_ref().map_or("-", |plan| plan.model.as_str());
+        let (host, model, priced) = match &route.upstream {
+            None => ("nothing outside".to_owned(), "-", "-"),
+            Some(target) => {
+                let settings = config.upstreams.get(&target.upstream);
+                let host = settings
+                    .and_then(|s| s.base_url.host_str())
+                    .unwrap_or_default();
+                let rates = config.catalog.rates(&target.upstream, &target.model);
+                let priced = if rates.is_some() {
+                    "yes"
+                } else {
+                    "NO: costs will be unknown"
+                };
+                (
+                    format!("{} ({host})", target.upstream),
+                    target.model.as_str(),
+                    priced,
+                )
+            }
+        };
+        table.add_row([
+            &route.name,
+            route.action.as_str(),
+            local,
+            &host,
+            model,
+            priced,
+        ]);
+    }
+    table
+}
+
+/// What a route's trust rests on, where that is worth a word.
+fn trust_note(route: &Route, certificate: Option<&Certificate>) -> Option<String> {
+    route.local.as_ref()?;
+    match (route.trust, certificate) {
+        (Trust::Threshold(at_least), _) => Some(format!(
+            "accepts drafts from a confidence of {at_least} on. A fixed threshold proves nothing: no bound on the \
+             answers that the upstream would have given better, no notice when model or traffic change. Declare \
+             `risk` and run `smallfirst calibrate` for that."
+        )),
+        (Trust::Everything, _) => {
+            Some("accepts every draft of the right form; nothing is proven.".to_owned())
+        }
+        (Trust::Risk(_), None) => Some(format!(
+            "has no certificate, so everything escalates. Make one: `smallfirst calibrate --config FILE --route {} \
+             LABELLED.jsonl`",
+            route.name
+        )),
+        (Trust::Risk(target), Some(certificate)) if !certificate.holds_for(&target) => Some(
+            "its certificate proves less than its `risk` asks for, so everything escalates."
+                .to_owned(),
+        ),
+        (Trust::Risk(_), Some(certificate)) => Some(format!(
+            "certified on {} labelled requests: at most {:.1} of all traffic better served by the upstream, with {} \
+             assurance.",
+            certificate.n,
+            certificate.bound,
+            certificate.target.assurance()
+        )),
+    }
+}

@@ -1,0 +1,121 @@
+//! The configuration: YAML in, values that cannot be wrong out.
+//!
+//! [`document`] mirrors the file; nothing outside this module sees it. All problems are found in one pass.
+
+mod build;
+pub mod document;
+mod problem;
+mod secret;
+mod units;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use router_policies::Policy;
+use sha2::{Digest, Sha256};
+
+use crate::auth::KeyRing;
+use crate::ledger::{Catalog, LedgerUrl, LocalRate};
+use crate::upstream::UpstreamSettings;
+
+pub use problem::{ConfigError, Problem};
+pub use units::ByteSize;
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Where the ledger lies.
+    pub ledger: LedgerUrl,
+    /// Folder of the certificates.
+    pub certificates: PathBuf,
+    /// Client keys.
+    pub keys: KeyRing,
+    /// Local models by name.
+    pub models: BTreeMap<String, LocalModel>,
+    /// Upstreams by name.
+    pub upstreams: BTreeMap<String, UpstreamSettings>,
+    /// Prices of the upstreams' models.
+    pub catalog: Catalog,
+    /// Routes.
+    pub policy: Policy,
+    /// Bounds on what a client may ask for and how long it may take.
+    pub limits: Limits,
+    /// SHA-256 of the file, first 12 hexadecimal digits; stored with every exchange.
+    pub version: String,
+}
+
+/// One local model.
+#[derive(Debug, Clone)]
+pub struct LocalModel {
+    /// GGUF file, or folder with weights and tokenizer.
+    pub path: PathBuf,
+    /// Quantization made while loading, for example `q8_0`; for folders of safetensors.
+    pub quantization: Option<String>,
+    /// Threads that compute; `None` leaves it to the engine.
+    pub threads: Option<u32>,
+    /// Most requests that wait for it.
+    pub queue: u32,
+    /// What an hour of its computing costs.
+    pub rate: LocalRate,
+}
+
+/// Bounds on requests and connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest request body, in bytes.
+    pub body: usize,
+    /// Longest wait for the request headers.
+    pub header_timeout: Duration,
+    /// Longest wait for the request body.
+    pub body_timeout: Duration,
+    /// Most connections at a time.
+    pub connections: usize,
+    /// Silence after which a held stream gets a comment as sign of life.
+    pub keep_alive: Duration,
+    /// Time for running requests at shutdown.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 10 << 20,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            connections: 1024,
+            keep_alive: Duration::from_secs(5),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file. Relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// Every problem found, each with its place and what to write instead.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Self::parse(&text, &folder, &path.display().to_string())
+    }
+
+    /// Reads a configuration from text; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, folder: &Path, name: &str) -> Result<Self, ConfigError> {
+        let document = document::read(text).map_err(|p| ConfigError::new(name, vec![p]))?;
+        let digest = Sha256::digest(text.as_bytes());
+        let version = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
+        build::build(document, folder, version).map_err(|problems| ConfigError::new(name, problems))
+    }
+}
+
+#[cfg(test)]
+#[path = "config/tests.rs"]
+mod tests;

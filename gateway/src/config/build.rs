@@ -1,0 +1,278 @@
+//! From the mirrored file to values that cannot be wrong. Every problem is collected, none stops the pass.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use router_policies::{Names, Policy, RouteDocument, Span};
+
+use super::document::{
+    Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
+};
+use super::problem::Problem;
+use super::{Config, Limits, LocalModel, secret};
+use crate::auth::{KeyHash, KeyRing};
+use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
+use crate::upstream::{Patience, UpstreamSettings};
+
+const LISTEN: &str = "127.0.0.1:8080";
+const LEDGER: &str = "sqlite:smallfirst.db";
+const CERTIFICATES: &str = "certificates";
+const QUEUE: u32 = 32;
+
+/// Checks `document` and resolves what it names.
+pub(super) fn build(
+    document: Document,
+    folder: &Path,
+    version: String,
+) -> Result<Config, Vec<Problem>> {
+    let mut builder = Builder {
+        folder,
+        problems: Vec::new(),
+    };
+    let listen = builder.listen(
+        document.listen.as_deref().unwrap_or(LISTEN),
+        document.keys.is_empty(),
+    );
+    let ledger = builder.ledger(document.ledger.as_deref().unwrap_or(LEDGER));
+    let keys = builder.keys(&document.keys);
+    // Names as written: a model whose path is wrong is one problem, not also an unknown name in every route.
+    let policy = builder.policy(
+        document.routes,
+        &Names {
+            local_models: &document
+                .models
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+            upstreams: &document
+                .upstreams
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+        },
+    );
+    let models = builder.models(document.models);
+    let (upstreams, catalog) = builder.upstreams(document.upstreams);
+    let limits = builder.limits(&document.limits);
+    let certificates = folder.join(document.certificates.as_deref().unwrap_or(CERTIFICATES));
+    match (listen, ledger, policy, builder.problems) {
+        (Some(listen), Some(ledger), Some(policy), problems) if problems.is_empty() => Ok(Config {
+            listen,
+            ledger,
+            certificates,
+            keys,
+            models,
+            upstreams,
+            catalog,
+            policy,
+            limits,
+            version,
+        }),
+        (_, _, _, problems) => Err(problems),
+    }
+}
+
+struct Builder<'a> {
+    folder: &'a Path,
+    problems: Vec<Problem>,
+}
+
+impl Builder<'_> {
+    fn problem(&mut self, key: impl Into<String>, text: impl Into<String>) {
+        self.problems.push(Problem::at(key, text));
+    }
+
+    /// The value, or a noted problem.
+    fn noted<T>(&mut self, key: impl Into<String>, value: Result<T, String>) -> Option<T> {
+        value.map_err(|text| self.problem(key, text)).ok()
+    }
+
+    fn listen(&mut self, text: &str, open: bool) -> Option<SocketAddr> {
+        let Ok(address) = text.parse::<SocketAddr>() else {
+            self.problem(
+                "listen",
+                format!("`{text}` is not an address; write for example `127.0.0.1:8080`"),
+            );
+            return None;
+        };
+        if open && !address.ip().is_loopback() {
+            self.problem(
+                "keys",
+                format!("without keys only loopback addresses are allowed, and `listen` is `{text}`; add a key"),
+            );
+        }
+        Some(address)
+    }
+
+    fn ledger(&mut self, text: &str) -> Option<LedgerUrl> {
+        let url = LedgerUrl::from_str(text).map_err(|e| e.to_string());
+        self.noted("ledger", url).map(|url| {
+            let LedgerUrl::Sqlite(path) = url;
+            LedgerUrl::Sqlite(self.folder.join(path))
+        })
+    }
+
+    fn keys(&mut self, documents: &[KeyDocument]) -> KeyRing {
+        let mut keys: Vec<(String, KeyHash)> = Vec::new();
+        for (index, document) in documents.iter().enumerate() {
+            if keys.iter().any(|(name, _)| *name == document.name) {
+                self.problem(
+                    format!("keys[{index}].name"),
+                    format!("`{}` is used twice", document.name),
+                );
+            }
+            let hash = secret::key_hash(&document.key, self.folder);
+            if let Some(hash) = self.noted(format!("keys[{index}].key"), hash) {
+                keys.push((document.name.clone(), hash));
+            }
+        }
+        KeyRing::new(keys)
+    }
+
+    fn models(
+        &mut self,
+        documents: BTreeMap<String, ModelDocument>,
+    ) -> BTreeMap<String, LocalModel> {
+        let mut models = BTreeMap::new();
+        for (name, document) in documents {
+            let key = format!("models.{name}");
+            let path = self.folder.join(&document.path);
+            if !path.exists() {
+                self.problem(
+                    format!("{key}.path"),
+                    format!("`{}` does not exist", path.display()),
+                );
+            }
+            if document.threads == Some(0) {
+                self.problem(
+                    format!("{key}.threads"),
+                    "must be at least 1; leave it out to use all cores",
+                );
+            }
+            let rate = self.usd(format!("{key}.cost_per_hour"), &document.cost_per_hour);
+            models.insert(
+                name,
+                LocalModel {
+                    path,
+                    quantization: document.quantization,
+                    threads: document.threads,
+                    queue: document.queue.unwrap_or(QUEUE),
+                    rate: LocalRate { per_hour: rate },
+                },
+            );
+        }
+        models
+    }
+
+    /// An amount, or zero with a noted problem (the problem keeps the configuration from being used).
+    fn usd(&mut self, key: impl Into<String>, text: &str) -> Usd {
+        let amount = Usd::from_str(text).ok().filter(|amount| *amount >= Usd::ZERO).ok_or_else(|| {
+            format!("`{text}` is not an amount in USD; write a plain decimal number in quotes, like \"0.05\"")
+        });
+        self.noted(key, amount).unwrap_or_default()
+    }
+
+    fn upstreams(
+        &mut self,
+        documents: BTreeMap<String, UpstreamDocument>,
+    ) -> (BTreeMap<String, UpstreamSettings>, Catalog) {
+        let mut upstreams = BTreeMap::new();
+        let mut catalog = Catalog::default();
+        for (name, document) in documents {
+            for (model, price) in &document.prices {
+                let rates = self.rates(&format!("upstreams.{name}.prices.{model}"), price);
+                catalog.insert(name.as_str(), model.as_str(), rates);
+            }
+            if let Some(settings) = self.upstream(&name, &document) {
+                upstreams.insert(name, settings);
+            }
+        }
+        (upstreams, catalog)
+    }
+
+    fn rates(&mut self, key: &str, price: &PriceDocument) -> Rates {
+        let mut optional = |part: &str, text: &Option<String>| {
+            text.as_ref()
+                .map(|text| self.usd(format!("{key}.{part}"), text))
+        };
+        let cache_read = optional("cache_read", &price.cache_read);
+        let cache_write = optional("cache_write", &price.cache_write);
+        Rates {
+            input: self.usd(format!("{key}.input"), &price.input),
+            cache_read,
+            cache_write,
+            output: self.usd(format!("{key}.output"), &price.output),
+        }
+    }
+
+    fn upstream(&mut self, name: &str, document: &UpstreamDocument) -> Option<UpstreamSettings> {
+        let key = format!("upstreams.{name}");
+        let base_url = self.noted(format!("{key}.base_url"), base_url(&document.base_url));
+        let secret = match &document.key {
+            None => Some(None),
+            Some(text) => self
+                .noted(format!("{key}.key"), secret::secret(text, self.folder))
+                .map(Some),
+        };
+        let patience = Patience {
+            connect: span(document.connect_timeout, 5),
+            headers: span(document.headers_timeout, 60),
+            idle: span(document.idle_timeout, 30),
+            total: span(document.timeout, 600),
+            retries: document.retries.unwrap_or(1),
+        };
+        Some(UpstreamSettings {
+            base_url: base_url?,
+            key: secret?,
+            patience,
+        })
+    }
+
+    fn policy(&mut self, routes: Vec<RouteDocument>, names: &Names<'_>) -> Option<Policy> {
+        match Policy::compile(routes, names) {
+            Ok(policy) => Some(policy),
+            Err(errors) => {
+                for error in errors {
+                    self.problem(error.path.clone(), error.problem.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    fn limits(&mut self, document: &LimitsDocument) -> Limits {
+        let default = Limits::default();
+        if document.connections == Some(0) {
+            self.problem("limits.connections", "must be at least 1");
+        }
+        let or = |span: Option<Span>, default: Duration| span.map_or(default, Duration::from);
+        Limits {
+            body: document.body.map_or(default.body, |size| size.0),
+            header_timeout: or(document.header_timeout, default.header_timeout),
+            body_timeout: or(document.body_timeout, default.body_timeout),
+            connections: document.connections.unwrap_or(default.connections),
+            keep_alive: or(document.keep_alive, default.keep_alive),
+            drain: or(document.drain, default.drain),
+        }
+    }
+}
+
+fn span(given: Option<Span>, default_seconds: u64) -> Duration {
+    given.map_or_else(|| Duration::from_secs(default_seconds), Duration::from)
+}
+
+fn base_url(text: &str) -> Result<reqwest::Url, String> {
+    let url = reqwest::Url::parse(text).map_err(|e| format!("`{text}` is not a URL: {e}"))?;
+    let fits = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+    // Credentials in a URL would end up in error texts and logs.
+    if !fits || !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "must be an http or https URL without credentials, like `https://api.openai.com/v1`"
+                .to_owned(),
+        );
+    }
+    Ok(url)
+}

@@ -1,0 +1,134 @@
+//! The YAML file, mirrored. Field docs are the reference; `configs/gateway.yaml` shows every key.
+
+use std::collections::BTreeMap;
+
+use router_policies::{RouteDocument, Span};
+use serde::Deserialize;
+
+use super::problem::Problem;
+use super::units::ByteSize;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Address and port to listen on. Default `127.0.0.1:8080`.
+    pub listen: Option<String>,
+    /// Where the ledger lies: `sqlite:PATH`. Default `sqlite:smallfirst.db`.
+    pub ledger: Option<String>,
+    /// Folder of the certificates that `smallfirst calibrate` writes. Default `certificates`.
+    pub certificates: Option<String>,
+    /// Client keys. Without any, everybody on the loopback address is let in, and other addresses are refused.
+    #[serde(default)]
+    pub keys: Vec<KeyDocument>,
+    /// Local models by name.
+    #[serde(default)]
+    pub models: BTreeMap<String, ModelDocument>,
+    /// External APIs by name.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, UpstreamDocument>,
+    /// Routes; the first that matches answers.
+    pub routes: Vec<RouteDocument>,
+    /// Bounds on requests.
+    #[serde(default)]
+    pub limits: LimitsDocument,
+}
+
+/// One client key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyDocument {
+    /// Name in the ledger and the report.
+    pub name: String,
+    /// `env:NAME`, `file:PATH` or `sha256:HEX` (the hash of the key).
+    pub key: String,
+}
+
+/// One local model.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDocument {
+    /// GGUF file, or folder with a GGUF or safetensors and `tokenizer.json`.
+    pub path: String,
+    /// Quantize while loading (safetensors only): `q8_0`, `q4_k`, ...
+    pub quantization: Option<String>,
+    /// Threads that compute. Default: all cores.
+    pub threads: Option<u32>,
+    /// Most requests that wait for it; further ones escalate at once. Default 32.
+    pub queue: Option<u32>,
+    /// What an hour of computing costs, in USD, as text: `"0.05"`.
+    pub cost_per_hour: String,
+}
+
+/// One external API.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamDocument {
+    /// Base of the API, up to and including `/v1`.
+    pub base_url: String,
+    /// `env:NAME` or `file:PATH`; leave out for an API without a key.
+    pub key: Option<String>,
+    /// Longest wait for a connection. Default 5s.
+    pub connect_timeout: Option<Span>,
+    /// Longest wait for response headers. Default 60s.
+    pub headers_timeout: Option<Span>,
+    /// Longest silence within an answer. Default 30s.
+    pub idle_timeout: Option<Span>,
+    /// Longest whole answer. Default 10m.
+    pub timeout: Option<Span>,
+    /// Further tries after a failed one, each booked. Default 1.
+    pub retries: Option<u32>,
+    /// Prices by model name, USD per million tokens, as text.
+    #[serde(default)]
+    pub prices: BTreeMap<String, PriceDocument>,
+}
+
+/// Prices of one model, USD per million tokens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceDocument {
+    /// Prompt tokens that were not cached.
+    pub input: String,
+    /// Prompt tokens read from the provider's cache. Default: as `input`.
+    pub cache_read: Option<String>,
+    /// Prompt tokens written to the provider's cache. Default: as `input`.
+    pub cache_write: Option<String>,
+    /// Answer tokens, reasoning included.
+    pub output: String,
+}
+
+/// Bounds on requests.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsDocument {
+    /// Largest request body. Default 10MiB.
+    pub body: Option<ByteSize>,
+    /// Longest wait for request headers. Default 10s.
+    pub header_timeout: Option<Span>,
+    /// Longest wait for the request body. Default 30s.
+    pub body_timeout: Option<Span>,
+    /// Most connections at a time. Default 1024.
+    pub connections: Option<usize>,
+    /// Silence after which a held stream gets a comment. Default 5s.
+    pub keep_alive: Option<Span>,
+    /// Time for running requests at shutdown. Default 30s.
+    pub drain: Option<Span>,
+}
+
+/// Parses the text. The only place that names the YAML crate.
+///
+/// # Errors
+/// The first problem, with line and column.
+pub fn read(text: &str) -> Result<Document, Problem> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let place = error.location().map(|l| (l.line(), l.column()));
+        let said = error.without_snippet().to_string();
+        // The place is told in front; the parser tells it at the end, too.
+        let end = place.map(|(line, column)| format!(" at line {line}, column {column}"));
+        let what = end
+            .and_then(|end| said.strip_suffix(&end))
+            .unwrap_or(&said)
+            .to_owned();
+        Problem::syntax(place, what, text)
+    })
+}

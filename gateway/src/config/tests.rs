@@ -1,0 +1,100 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("."), "test.yaml").map_err(|e| e.to_string())
+}
+
+const MINIMAL: &str = r#"
+models:
+  small: { path: ".", cost_per_hour: "0.05" }
+upstreams:
+  large:
+    base_url: http://127.0.0.1:9/v1
+    prices: { big: { input: "2", output: "8.50" } }
+routes:
+  - name: all
+    local: { model: small }
+    upstream: { name: large, model: big }
+    threshold: 95%
+"#;
+
+#[test]
+fn a_minimal_file_gets_the_documented_defaults() {
+    let config = parse(MINIMAL).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.policy.routes().len(), 1);
+    let rates = config.catalog.rates("large", "big").unwrap();
+    assert_eq!(rates.output.to_string(), "8.5");
+    assert_eq!(config.version.len(), 12);
+}
+
+#[test]
+fn unknown_keys_have_a_position_and_the_line() {
+    let error = parse(&MINIMAL.replace("base_url", "base_uri")).unwrap_err();
+    assert!(error.starts_with("test.yaml:6:"), "{error}");
+    assert!(
+        error.contains("base_uri") && error.contains("base_url"),
+        "{error}"
+    );
+    assert!(error.contains("6 |     base_uri: http"), "{error}");
+}
+
+#[test]
+fn broken_yaml_has_a_position() {
+    let error = parse("routes:\n  - name: [\n").unwrap_err();
+    assert!(error.starts_with("test.yaml:"), "{error}");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let text = MINIMAL
+        .replace("path: \".\"", "path: ./missing")
+        .replace("\"0.05\"", "\"five\"")
+        .replace("name: large, model", "name: larg, model")
+        .replace("http://127.0.0.1:9/v1", "ftp://x");
+    let error = parse(&text).unwrap_err();
+    for part in [
+        "models.small.path",
+        "models.small.cost_per_hour",
+        "upstreams.large.base_url",
+        "`large`",
+    ] {
+        assert!(error.contains(part), "{part} in: {error}");
+    }
+}
+
+#[test]
+fn secrets_are_references_and_never_repeated() {
+    let with = |key: &str| parse(&MINIMAL.replace("prices:", &format!("key: {key}\n    prices:")));
+    let error = with("sk-very-secret").unwrap_err();
+    assert!(
+        error.contains("env:NAME") && !error.contains("very-secret"),
+        "{error}"
+    );
+    let error = with("env:SMALLFIRST_NO_SUCH_VARIABLE").unwrap_err();
+    assert!(error.contains("SMALLFIRST_NO_SUCH_VARIABLE"), "{error}");
+    assert!(with("file:Cargo.toml").is_ok());
+}
+
+#[test]
+fn open_gateways_stay_on_loopback() {
+    let error = parse(&format!("listen: 0.0.0.0:80\n{MINIMAL}")).unwrap_err();
+    assert!(error.contains("without keys only loopback"), "{error}");
+    let key = "keys: [{ name: a, key: \"sha256:2a97516c354b68848cdbd8f54a226a0a55b21ed138e207ad6c5cbb9c00aa5aea\" }]";
+    assert!(parse(&format!("listen: 0.0.0.0:80\n{key}\n{MINIMAL}")).is_ok());
+}
+
+#[test]
+fn durations_and_sizes_want_units() {
+    for limits in ["{ body: 10 }", "{ drain: 30 }", "{ keep_alive: soon }"] {
+        let error = parse(&format!("limits: {limits}\n{MINIMAL}")).unwrap_err();
+        assert!(error.starts_with("test.yaml:1:"), "{error}");
+    }
+    let config = parse(&format!(
+        "limits: {{ body: 1MiB, drain: 1m30s }}\n{MINIMAL}"
+    ))
+    .unwrap();
+    assert_eq!(config.limits.body, 1 << 20);
+    assert_eq!(config.limits.drain, Duration::from_secs(90));
+}

@@ -1,0 +1,70 @@
+//! Starting the local models: each in a supervised worker process behind a bounded queue.
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use local_engine::queued::{QueueSettings, Queued};
+use local_engine::worker::{Worker, WorkerSettings};
+use local_engine::{EngineSpec, LocalEngine, Quantization};
+
+use crate::app::Engines;
+use crate::config::{Config, LocalModel};
+
+/// The hidden command that turns this program into an engine's worker.
+pub const WORKER_COMMAND: &str = "engine-worker";
+
+/// Starts a worker for every configured model. `program` is this executable.
+///
+/// # Errors
+/// A text for the operator when a model's settings make no sense.
+pub fn start(config: &Config, program: &Path) -> Result<Engines, String> {
+    config
+        .models
+        .iter()
+        .map(|(name, model)| {
+            let spec = spec(model).map_err(|e| format!("models.{name}.{e}"))?;
+            let mut settings = WorkerSettings::new(program, [WORKER_COMMAND], spec);
+            settings.environment = environment(model);
+            let worker: Arc<dyn LocalEngine> = Arc::new(Worker::start(settings));
+            let queued: Arc<dyn LocalEngine> = Arc::new(Queued::new(worker, &queue(model)));
+            Ok((name.clone(), queued))
+        })
+        .collect()
+}
+
+fn spec(model: &LocalModel) -> Result<EngineSpec, String> {
+    let mut spec = EngineSpec::new(&model.path);
+    spec.threads = model.threads.and_then(NonZeroU32::new);
+    if let Some(name) = &model.quantization {
+        spec.quantization = Some(quantization(name)?);
+    }
+    Ok(spec)
+}
+
+/// Reads a quantization's name.
+///
+/// # Errors
+/// A text that lists the known names.
+pub fn quantization(name: &str) -> Result<Quantization, String> {
+    serde_json::from_value(serde_json::Value::from(name.to_ascii_lowercase())).map_err(|_| {
+        format!("quantization: `{name}` is not known; write q8_0, q6_k, q5_k, q4_k or q4_0")
+    })
+}
+
+/// The engine reads its thread count from the environment, once, before its first thread: only a process of its own
+/// can have its own.
+fn environment(model: &LocalModel) -> Vec<(OsString, OsString)> {
+    let threads = model
+        .threads
+        .map(|n| ("RAYON_NUM_THREADS".into(), n.to_string().into()));
+    threads.into_iter().collect()
+}
+
+fn queue(model: &LocalModel) -> QueueSettings {
+    QueueSettings {
+        waiting: model.queue,
+        ..QueueSettings::default()
+    }
+}

@@ -1,0 +1,149 @@
+//! Cache, local attempt, verdict, escalation: from a request to an answer that is decided but not yet delivered.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use router_policies::{Action, Reason};
+
+use super::Exchange;
+use super::local::LocalResult;
+use crate::cache::{CacheKey, CachedAnswer};
+use crate::fault::{Fault, FaultKind};
+use crate::ledger::{AttemptGuard, Settlement, Source, Usage};
+use crate::openai::{Answer, completion_of};
+use crate::upstream::{UpstreamStream, WholeReply};
+
+/// An answer whose source can no longer change.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) told: Told,
+    pub(super) content: Content,
+}
+
+/// Who answers and why, as headers and ledger say it.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) source: Source,
+    pub(super) reason: &'static str,
+    /// Calibrated probability that the draft was good enough, where there was one.
+    pub(super) confidence: Option<f64>,
+    /// Tokens of an answer that has no attempt of its own.
+    pub(super) stored_usage: Option<Usage>,
+}
+
+/// The answer itself.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A local draft that was accepted.
+    Draft(Answer),
+    /// A stored answer.
+    Stored(Arc<CachedAnswer>),
+    /// An upstream's complete answer.
+    Whole(WholeReply),
+    /// An upstream's stream, and the attempt that ends with it.
+    Stream(Box<UpstreamStream>, AttemptGuard),
+}
+
+/// Why the local model does not answer, with the confidence of its draft if there was one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Escalation {
+    pub(super) reason: Reason,
+    pub(super) confidence: Option<f64>,
+}
+
+impl Told {
+    /// A settlement that says what this says.
+    pub(super) fn settlement(&self, settlement: Settlement) -> Settlement {
+        Settlement {
+            reason: settlement.reason.or(Some(Cow::Borrowed(self.reason))),
+            confidence: self.confidence,
+            answer_usage: self.stored_usage,
+            ..settlement
+        }
+    }
+}
+
+impl Exchange {
+    /// Decides who answers.
+    ///
+    /// # Errors
+    /// When neither the local model nor the upstream can; a local-only route never asks the upstream.
+    pub(super) async fn decide(&self) -> Result<Decided, Fault> {
+        let key = self.cache_key();
+        if let Some(stored) = self.look_up(key.as_ref()).await {
+            return Ok(stored);
+        }
+        let decided = match self.attempt_local().await {
+            LocalResult::Accepted { answer, confidence } => Decided {
+                told: Told {
+                    source: Source::Local,
+                    reason: "accepted",
+                    confidence,
+                    stored_usage: None,
+                },
+                content: Content::Draft(answer),
+            },
+            LocalResult::Escalate(escalation) if self.route.action == Action::LocalOnly => {
+                return Err(local_only(escalation.reason));
+            }
+            LocalResult::Escalate(escalation) => self.escalate(escalation).await?,
+        };
+        self.remember(key, &decided).await;
+        Ok(decided)
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        self.route.cache?;
+        let version = &self.app.config().version;
+        Some(CacheKey::new(
+            &self.principal.name,
+            &self.route.name,
+            version,
+            &self.request.essence(),
+        ))
+    }
+
+    async fn look_up(&self, key: Option<&CacheKey>) -> Option<Decided> {
+        let stored = self.app.cache().get(key?).await?;
+        let told = Told {
+            source: Source::Cache,
+            reason: "stored",
+            confidence: None,
+            stored_usage: Some(stored.usage),
+        };
+        Some(Decided {
+            told,
+            content: Content::Stored(stored),
+        })
+    }
+
+    /// Stores complete answers. Upstream streams are not stored: they are passed on, not collected.
+    async fn remember(&self, key: Option<CacheKey>, decided: &Decided) {
+        let (Some(key), Some(keep_for)) = (key, self.route.cache) else {
+            return;
+        };
+        let (body, usage) = match &decided.content {
+            Content::Draft(answer) => {
+                let usage = Usage {
+                    input: answer.usage.prompt_tokens,
+                    output: answer.usage.completion_tokens,
+                    ..Usage::default()
+                };
+                (completion_of(answer), usage)
+            }
+            Content::Whole(reply) => match reply.usage {
+                Some(usage) => (reply.body.clone(), usage),
+                None => return,
+            },
+            Content::Stored(_) | Content::Stream(..) => return,
+        };
+        self.app.cache().put(key, body, usage, keep_for).await;
+    }
+}
+
+fn local_only(reason: Reason) -> Fault {
+    Fault::new(
+        FaultKind::LocalUnavailable,
+        format!("the local model could not answer ({reason}) and this route allows no other"),
+    )
+}

@@ -1,0 +1,134 @@
+//! Getting a decided answer to the client, whole or as a stream, and settling the account.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response};
+use tokio::time::timeout;
+
+use super::Exchange;
+use super::decide::{Content, Decided, Told};
+use super::relay::{self, Stage};
+use crate::fault::{Fault, FaultKind};
+use crate::ledger::{Settlement, Source};
+use crate::openai::completion_of;
+use crate::server::{Body, full};
+
+/// A decision on its way, holding the exchange until it is made.
+pub(super) type Deciding = BoxFuture<'static, (Exchange, Result<Decided, Fault>)>;
+
+/// Answers a request that wants one JSON object.
+///
+/// # Errors
+/// The fault, booked.
+pub(super) async fn whole(exchange: Exchange) -> Result<Response<Body>, Fault> {
+    let decided = match exchange.decide().await {
+        Ok(decided) => decided,
+        Err(fault) => return Err(exchange.fail(fault).await),
+    };
+    let bytes = match decided.content {
+        Content::Draft(answer) => completion_of(&answer).to_string().into(),
+        Content::Stored(stored) => Bytes::from(stored.body.to_string()),
+        Content::Whole(reply) => reply.bytes,
+        Content::Stream(..) => {
+            let fault = Fault::new(FaultKind::UpstreamBroken, "the upstream streamed unasked");
+            return Err(exchange.fail(fault).await);
+        }
+    };
+    let mut response = Response::new(full(bytes));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    exchange.tell(response.headers_mut(), Some(&decided.told));
+    exchange.complete(&decided.told, None).await;
+    Ok(response)
+}
+
+/// Answers a request that wants server-sent events.
+///
+/// The headers wait for the decision, so that they can tell it, but not longer than the keep-alive interval: then
+/// they go out saying `held`, comments follow as sign of life, and the decision is told in a comment.
+///
+/// # Errors
+/// The fault, booked, if it happens before the headers are out.
+pub(super) async fn streamed(exchange: Exchange) -> Result<Response<Body>, Fault> {
+    let keep_alive = exchange.app.config().limits.keep_alive;
+    let mut headers = HeaderMap::new();
+    exchange.tell(&mut headers, None);
+    let mut deciding: Deciding = Box::pin(async move {
+        let decided = exchange.decide().await;
+        (exchange, decided)
+    });
+    let stage = match timeout(keep_alive, &mut deciding).await {
+        Err(_) => Stage::Held {
+            deciding,
+            keep_alive,
+        },
+        Ok((exchange, Err(fault))) => return Err(exchange.fail(fault).await),
+        Ok((exchange, Ok(decided))) => {
+            exchange.tell(&mut headers, Some(&decided.told));
+            relay::begin(exchange, decided)
+        }
+    };
+    let mut response = Response::new(relay::body(stage));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+impl Exchange {
+    /// Says in headers who answers and why; `None` while that is open.
+    fn tell(&self, headers: &mut HeaderMap, told: Option<&Told>) {
+        let mut put = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        put("x-smallfirst-route", &self.route.name);
+        put(
+            "x-smallfirst-source",
+            told.map_or("held", |t| t.source.as_str()),
+        );
+        if let Some(told) = told {
+            put("x-smallfirst-reason", told.reason);
+            if let Some(confidence) = told.confidence {
+                put("x-smallfirst-confidence", &format!("{confidence:.4}"));
+            }
+        }
+    }
+
+    /// Books a complete answer and logs it.
+    pub(super) async fn complete(self, told: &Told, first_byte: Option<Duration>) {
+        let settlement = told.settlement(Settlement::completed(told.source, 200));
+        let settlement = Settlement {
+            first_byte,
+            certificate: self.certificate_id(told),
+            ..settlement
+        };
+        let (id, route) = (self.id, self.route.name.clone());
+        let receipt = self.account.settle(settlement).await;
+        let latency_ms = u64::try_from(receipt.latency.as_millis()).unwrap_or(u64::MAX);
+        let (source, reason) = (told.source.as_str(), told.reason);
+        tracing::info!(request_id = %id, route, source, reason, latency_ms, "answered");
+    }
+
+    /// Books a failure before any byte was sent; the server logs and renders the fault.
+    async fn fail(self, fault: Fault) -> Fault {
+        let status = fault.kind().status().as_u16();
+        self.account
+            .settle(Settlement::failed(status, fault.kind().code()))
+            .await;
+        fault
+    }
+
+    fn certificate_id(&self, told: &Told) -> Option<String> {
+        let certificate = self.app.certificate(&self.route.name)?;
+        matches!(told.source, Source::Local).then(|| crate::learning::certificate_id(certificate))
+    }
+}

@@ -1,0 +1,47 @@
+//! What a certificate was proven for, taken from a loaded model and a request.
+
+use local_engine::ModelInfo;
+use router_policies::{Answer, Fingerprint, Judge, LocalPlan};
+use sha2::{Digest, Sha256};
+
+use super::Exchange;
+
+/// Everything whose change voids a certificate.
+pub(crate) fn fingerprint(info: &ModelInfo, answer: &Answer, system: &str) -> Fingerprint {
+    Fingerprint {
+        weights: info.weights_hash.clone(),
+        quantization: info.quantization.clone(),
+        template: info.template_hash.clone(),
+        tokenizer: info.tokenizer_hash.clone(),
+        answer: answer_hash(answer),
+        prompt_family: hex(&Sha256::digest(system.as_bytes())),
+    }
+}
+
+fn answer_hash(answer: &Answer) -> String {
+    match answer {
+        Answer::Text => "text".to_owned(),
+        Answer::Json => "json".to_owned(),
+        Answer::OneOf(labels) => {
+            let mut hash = Sha256::new();
+            for label in labels.iter() {
+                hash.update(label.len().to_le_bytes());
+                hash.update(label.as_bytes());
+            }
+            format!("one_of:{}", hex(&hash.finalize()))
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+impl Exchange {
+    /// The judge of this request's draft.
+    pub(super) fn judge(&self, info: &ModelInfo, plan: &LocalPlan) -> Judge {
+        let certificate = self.app.certificate(&self.route.name);
+        let fingerprint = fingerprint(info, &plan.answer, &self.system);
+        Judge::for_route(self.route.trust, certificate, &fingerprint)
+    }
+}

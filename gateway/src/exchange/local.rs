@@ -1,0 +1,332 @@
+//! The local attempt: a draft, its signals, its verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use local_engine::{
+    EngineError, Event, FinishReason, Health, Job, LocalEngine, Message, Sampling, Token,
+    Usage as EngineUsage,
+};
+use router_policies::{
+    Action, Answer as Shape, Features, Finish, LocalPlan, Reason, Signals, TokenSignal, Verdict,
+    check,
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::Exchange;
+use super::decide::Escalation;
+use crate::ledger::{
+    AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Pricing, Usage,
+};
+use crate::openai::{Answer, AnswerUsage, Obstacle};
+
+/// What came of the local attempt.
+#[derive(Debug)]
+pub(super) enum LocalResult {
+    Accepted {
+        answer: Answer,
+        confidence: Option<f64>,
+    },
+    Escalate(Escalation),
+}
+
+/// A finished draft.
+#[derive(Debug, Clone)]
+pub(crate) struct Drafted {
+    /// The text in pieces that are whole UTF-8.
+    pub(crate) pieces: Vec<String>,
+    /// Why it ended.
+    pub(crate) finish: Finish,
+    /// What the scorer reads.
+    pub(crate) features: Features,
+    /// What it consumed.
+    pub(crate) usage: EngineUsage,
+}
+
+impl Drafted {
+    /// The whole text.
+    pub(crate) fn text(&self) -> String {
+        self.pieces.concat()
+    }
+}
+
+/// Why there is no finished draft.
+#[derive(Debug)]
+pub(crate) struct NoDraft {
+    pub(crate) reason: Reason,
+    pub(crate) error: &'static str,
+}
+
+impl Exchange {
+    pub(super) async fn attempt_local(&self) -> LocalResult {
+        let escalate = |reason| {
+            LocalResult::Escalate(Escalation {
+                reason,
+                confidence: None,
+            })
+        };
+        let Some(plan) = self
+            .route
+            .local
+            .as_ref()
+            .filter(|_| self.route.action != Action::UpstreamOnly)
+        else {
+            return escalate(Reason::Policy);
+        };
+        if self.local_obstacle(plan).is_some() {
+            return escalate(Reason::Unsupported);
+        }
+        let Some(engine) = self.app.engine(&plan.model) else {
+            return escalate(Reason::EngineDown);
+        };
+        let Some(info) = engine.info().filter(|_| engine.health() == Health::Ready) else {
+            return escalate(Reason::EngineDown);
+        };
+        let judge = self.judge(&info, plan);
+        if judge.learning().is_some() {
+            // Nothing is proven for this route, so no draft could be accepted; none is made.
+            return escalate(Reason::Learning);
+        }
+        let guard = self.account.begin(self.local_attempt_plan(plan));
+        match draft(engine, self.job(plan), plan.deadline).await {
+            Ok(drafted) => {
+                let problem = check(&self.shape(plan), &drafted.text(), drafted.finish);
+                let assessment = judge.assess(&drafted.features, problem);
+                self.conclude(guard, drafted, assessment).await
+            }
+            Err(none) => {
+                let end = end_of(
+                    AttemptOutcome::Failed,
+                    &EngineUsage::default(),
+                    guard.elapsed(),
+                    Some(none.error),
+                );
+                guard.finish(end).await;
+                escalate(none.reason)
+            }
+        }
+    }
+
+    async fn conclude(
+        &self,
+        guard: AttemptGuard,
+        drafted: Drafted,
+        assessment: router_policies::Assessment,
+    ) -> LocalResult {
+        let confidence = Some(assessment.confidence.get());
+        let (usage, busy) = (drafted.usage, drafted.usage.busy);
+        match assessment.verdict {
+            Verdict::Accept => {
+                guard
+                    .finish(end_of(AttemptOutcome::Accepted, &usage, busy, None))
+                    .await;
+                LocalResult::Accepted {
+                    answer: self.answer_from(drafted),
+                    confidence,
+                }
+            }
+            Verdict::Escalate(reason) => {
+                guard
+                    .finish(end_of(AttemptOutcome::Discarded, &usage, busy, None))
+                    .await;
+                LocalResult::Escalate(Escalation { reason, confidence })
+            }
+        }
+    }
+
+    fn local_obstacle(&self, plan: &LocalPlan) -> Option<Obstacle> {
+        let json_promised = matches!(plan.answer, Shape::Json | Shape::Text);
+        if self.request.wants_json && !json_promised {
+            return Some(Obstacle::Field("response_format"));
+        }
+        self.request.obstacle()
+    }
+
+    /// What the answer must be: the route's word, tightened by what the client asked for.
+    fn shape(&self, plan: &LocalPlan) -> Shape {
+        if self.request.wants_json {
+            Shape::Json
+        } else {
+            plan.answer.clone()
+        }
+    }
+
+    fn job(&self, plan: &LocalPlan) -> Job {
+        let job = greedy_job(plan, self.request.messages());
+        Job {
+            max_tokens: self
+                .request
+                .max_tokens
+                .map_or(job.max_tokens, |n| n.min(job.max_tokens)),
+            stop: self.request.stop.clone(),
+            first_token_within: plan.first_token_within,
+            ..job
+        }
+    }
+
+    fn local_attempt_plan(&self, plan: &LocalPlan) -> AttemptPlan {
+        let model = self.app.config().models.get(&plan.model);
+        AttemptPlan {
+            engine: Engine::Local,
+            provider: "local".to_owned(),
+            model: plan.model.clone(),
+            pricing: model.map_or(Pricing::Unknown, |model| Pricing::BusyTime(model.rate)),
+        }
+    }
+
+    fn answer_from(&self, drafted: Drafted) -> Answer {
+        Answer {
+            id: format!("chatcmpl-{}", self.id),
+            created: jiff::Timestamp::now().as_second(),
+            model: self.request.model.clone(),
+            finish_reason: match drafted.finish {
+                Finish::Stop => "stop",
+                Finish::Length => "length",
+            },
+            usage: AnswerUsage {
+                prompt_tokens: drafted.usage.prompt_tokens.into(),
+                completion_tokens: drafted.usage.completion_tokens.into(),
+            },
+            pieces: drafted.pieces,
+        }
+    }
+}
+
+/// The job of a draft. Drafts are greedy whatever the client's temperature: certificates are proven for greedy drafts.
+pub(crate) fn greedy_job(plan: &LocalPlan, messages: Vec<Message>) -> Job {
+    Job {
+        messages,
+        max_tokens: plan.max_tokens,
+        sampling: Sampling::Greedy,
+        choices: match &plan.answer {
+            Shape::OneOf(labels) => Some(Arc::clone(labels)),
+            Shape::Text | Shape::Json => None,
+        },
+        stop: Vec::new(),
+        first_token_within: None,
+    }
+}
+
+fn end_of(
+    outcome: AttemptOutcome,
+    usage: &EngineUsage,
+    busy: Duration,
+    error_kind: Option<&'static str>,
+) -> AttemptEnd {
+    AttemptEnd {
+        outcome,
+        usage: Usage {
+            input: usage.prompt_tokens.into(),
+            output: usage.completion_tokens.into(),
+            ..Usage::default()
+        },
+        usage_complete: error_kind.is_none(),
+        busy,
+        error_kind,
+    }
+}
+
+/// Runs `job` to its end or to `deadline`. Dropping the future stops the engine within one step.
+pub(crate) async fn draft(
+    engine: &Arc<dyn LocalEngine>,
+    job: Job,
+    deadline: Option<Duration>,
+) -> Result<Drafted, NoDraft> {
+    // A day stands for "no deadline"; tokio has no infinite one.
+    let until = Instant::now() + deadline.unwrap_or(Duration::from_secs(86_400));
+    let mut generation = engine.generate(job);
+    let mut collected = Collected::default();
+    loop {
+        let event = timeout_at(until, generation.next())
+            .await
+            .map_err(|_| NoDraft {
+                reason: Reason::Slow,
+                error: "deadline",
+            })?;
+        match event {
+            Some(Event::Prefilled { .. }) => {}
+            Some(Event::Token(token)) => collected.push(&token),
+            Some(Event::Finished { reason, usage }) => return Ok(collected.finish(reason, usage)),
+            Some(Event::Failed(error)) => return Err(no_draft(&error)),
+            None => {
+                return Err(NoDraft {
+                    reason: Reason::EngineFailed,
+                    error: "no_end",
+                });
+            }
+        }
+    }
+}
+
+fn no_draft(error: &EngineError) -> NoDraft {
+    let (reason, error) = match error {
+        EngineError::Busy { .. } => (Reason::Busy, "busy"),
+        EngineError::Loading => (Reason::EngineDown, "loading"),
+        EngineError::Load(_) => (Reason::EngineDown, "not_loaded"),
+        EngineError::Died(_) => (Reason::EngineFailed, "died"),
+        EngineError::PromptTooLong { .. } => (Reason::PromptTooLong, "prompt_too_long"),
+        EngineError::Unsupported(_) => (Reason::Unsupported, "unsupported"),
+        _ => (Reason::EngineFailed, "failed"),
+    };
+    NoDraft { reason, error }
+}
+
+/// Tokens as they come: signals at once, text when its characters are whole.
+#[derive(Default)]
+struct Collected {
+    signals: Signals,
+    pieces: Vec<String>,
+    partial: Vec<u8>,
+}
+
+impl Collected {
+    fn push(&mut self, token: &Token) {
+        let stats = token.stats;
+        self.signals.push(
+            token.id,
+            TokenSignal {
+                logprob: stats.logprob,
+                margin: stats.margin,
+                entropy: stats.entropy,
+                legal_mass: stats.legal_mass,
+                forced: stats.forced,
+            },
+        );
+        self.partial.extend_from_slice(&token.bytes);
+        let whole = whole_prefix(&self.partial);
+        if whole > 0 {
+            let rest = self.partial.split_off(whole);
+            let piece = std::mem::replace(&mut self.partial, rest);
+            self.pieces
+                .push(String::from_utf8_lossy(&piece).into_owned());
+        }
+    }
+
+    fn finish(mut self, reason: FinishReason, usage: EngineUsage) -> Drafted {
+        if !self.partial.is_empty() {
+            self.pieces
+                .push(String::from_utf8_lossy(&self.partial).into_owned());
+        }
+        let finish = match reason {
+            FinishReason::Stop => Finish::Stop,
+            FinishReason::Length => Finish::Length,
+        };
+        Drafted {
+            pieces: self.pieces,
+            finish,
+            features: self.signals.features(finish),
+            usage,
+        }
+    }
+}
+
+/// Length of the longest prefix that ends at a character border.
+fn whole_prefix(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => bytes.len(),
+        // No length: more bytes may complete the character. A length: never valid, pass it on as it is.
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => bytes.len(),
+    }
+}

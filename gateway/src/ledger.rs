@@ -1,0 +1,28 @@
+//! The money side: what every attempt cost, what every exchange was compared with.
+//!
+//! Append-only rows go through one writer thread into SQLite. An exchange is held by
+//! an [`Account`], a guard that settles on every path out, a dropped future and a panic included.
+//! The rows carry token counts, durations, names and money: never a prompt, a completion or a key.
+
+mod account;
+mod entry;
+mod error;
+mod money;
+mod rates;
+#[cfg(test)]
+pub(crate) mod samples;
+mod store;
+mod url;
+
+pub use account::{Account, AttemptEnd, AttemptGuard, AttemptPlan, Receipt};
+pub use entry::{
+    Attempt, AttemptOutcome, Baseline, BaselineMethod, BaselineModel, Engine, ExchangeId, Opening,
+    Outcome, Settlement, Source,
+};
+pub use error::LedgerError;
+pub use money::{ParseUsdError, Usd};
+pub use rates::{Catalog, LocalRate, Price, Pricing, Rates, Usage};
+pub use store::{Health, Ledger, Opened, read_only};
+pub use url::LedgerUrl;
+
+pub(crate) use store::writer_is_alive;

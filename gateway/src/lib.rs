@@ -1,0 +1,18 @@
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod app;
+pub mod auth;
+pub mod cache;
+pub mod cli;
+pub mod config;
+mod demo;
+pub mod engines;
+mod exchange;
+pub mod fault;
+pub mod learning;
+pub mod ledger;
+pub mod openai;
+pub mod report;
+pub mod server;
+mod telemetry;
+pub mod upstream;

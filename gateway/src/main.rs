@@ -1,0 +1,7 @@
+//! The `smallfirst` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gateway::cli::run()
+}

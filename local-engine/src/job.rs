@@ -1,0 +1,47 @@
+//! What an engine is asked to do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One generation to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The conversation, oldest first.
+    pub messages: Vec<Message>,
+    /// Most tokens to emit, at least 1.
+    pub max_tokens: u32,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Closed list of complete answers; the engine emits one of them and nothing else.
+    pub choices: Option<Arc<[String]>>,
+    /// Strings that end the answer; they are not part of it.
+    pub stop: Vec<String>,
+    /// Longest acceptable wait for the first token; beyond the prediction the job fails at once with
+    /// [`EngineError::Busy`](crate::EngineError::Busy) and nothing is computed.
+    pub first_token_within: Option<Duration>,
+}
+
+/// One turn of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// `system`, `user` or `assistant`, as the chat template expects.
+    pub role: String,
+    /// Plain text.
+    pub content: String,
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Sampling {
+    /// The most probable token, always.
+    Greedy,
+    /// Drawn at random.
+    Random {
+        /// Above 0; 1 is the model's own distribution.
+        temperature: f32,
+        /// Nucleus, above 0 and at most 1.
+        top_p: f32,
+    },
+}

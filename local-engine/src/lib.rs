@@ -1,0 +1,28 @@
+//! The small model behind one seam: a [`Job`] goes in, a stream of [`Event`]s comes out.
+//!
+//! The crate knows no routing policy and no HTTP. Whoever holds an [`Arc<dyn LocalEngine>`](LocalEngine)
+//! may rely on: exactly one terminal event per generation; statistics in natural logarithms over the
+//! full vocabulary before any mask; compute that stops within one decode step once the stream is dropped.
+
+#[cfg(any(test, feature = "mistral"))]
+mod decode;
+mod engine;
+mod error;
+mod job;
+#[cfg(feature = "mistral")]
+pub mod mistral;
+pub mod queued;
+mod rates;
+mod relay;
+pub mod scripted;
+mod slots;
+mod spec;
+pub mod worker;
+
+pub use engine::{
+    Estimate, Event, FinishReason, Generation, Health, LocalEngine, ModelInfo, Token, TokenStats,
+    Usage,
+};
+pub use error::EngineError;
+pub use job::{Job, Message, Sampling};
+pub use spec::{EngineSpec, Quantization};

@@ -1,0 +1,151 @@
+//! `config.json` of a safetensors folder: what the engine can compute, in the form it reads.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+
+use super::source::load;
+use crate::error::EngineError;
+use crate::spec::Quantization;
+
+/// Classes that mistralrs 0.8.1 computes as text models on a CPU.
+const KNOWN: [&str; 19] = [
+    "DeepseekV2ForCausalLM",
+    "DeepseekV3ForCausalLM",
+    "Gemma2ForCausalLM",
+    "GemmaForCausalLM",
+    "Glm4ForCausalLM",
+    "Glm4MoeForCausalLM",
+    "Glm4MoeLiteForCausalLM",
+    "GraniteMoeHybridForCausalLM",
+    "LlamaForCausalLM",
+    "MistralForCausalLM",
+    "MixtralForCausalLM",
+    "Phi3ForCausalLM",
+    "PhiMoEForCausalLM",
+    "Qwen2ForCausalLM",
+    "Qwen3ForCausalLM",
+    "Qwen3MoeForCausalLM",
+    "Qwen3NextForCausalLM",
+    "SmolLM3ForCausalLM",
+    "Starcoder2ForCausalLM",
+];
+
+/// A folder that the engine can load.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    /// Class of the model.
+    pub(super) architecture: String,
+    folder: PathBuf,
+    /// Keeps the rewritten copy of the folder while the model loads.
+    staging: Option<TempDir>,
+}
+
+impl Checkpoint {
+    /// Reads and checks the configuration in `folder`; rewrites it elsewhere where the engine needs that.
+    pub(super) fn read(
+        folder: &Path,
+        quantization: Option<Quantization>,
+    ) -> Result<Self, EngineError> {
+        let path = folder.join("config.json");
+        let text = fs::read(&path).map_err(|error| load(&path, &error.to_string()))?;
+        let mut config: Map<String, Value> = serde_json::from_slice(&text)
+            .map_err(|error| load(&path, &format!("is no JSON object: {error}")))?;
+        let architecture = class(&config).ok_or_else(|| load(&path, "names no architecture"))?;
+        check(&path, &architecture)?;
+        warn_of_rows(&config, quantization);
+        let staging = if normalise(&mut config) {
+            let stage = |error: io::Error| load(folder, &format!("cannot be staged: {error}"));
+            Some(stage_folder(folder, &config).map_err(stage)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            architecture,
+            folder: folder.to_owned(),
+            staging,
+        })
+    }
+
+    /// The folder to load from.
+    pub(super) fn folder(&self) -> &Path {
+        self.staging.as_ref().map_or(&self.folder, TempDir::path)
+    }
+}
+
+fn class(config: &Map<String, Value>) -> Option<String> {
+    config
+        .get("architectures")?
+        .get(0)?
+        .as_str()
+        .map(str::to_owned)
+}
+
+fn check(path: &Path, architecture: &str) -> Result<(), EngineError> {
+    if KNOWN.contains(&architecture) {
+        return Ok(());
+    }
+    let mend = if architecture == "PhiForCausalLM" {
+        "the engine computes Phi-2 only from a GGUF; use that".to_owned()
+    } else {
+        format!("the engine computes {}", KNOWN.join(", "))
+    };
+    Err(load(
+        path,
+        &format!("has the architecture `{architecture}`; {mend}"),
+    ))
+}
+
+fn warn_of_rows(config: &Map<String, Value>, quantization: Option<Quantization>) {
+    use Quantization::{Q4K, Q5K, Q6K};
+    let width = config
+        .get("hidden_size")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
+    if !width.is_multiple_of(256) && matches!(quantization, Some(Q4K | Q5K | Q6K)) {
+        tracing::warn!(
+            width,
+            "the K formats do not fit this model's rows, and what the engine takes instead has no fast kernel; use q8_0 or q4_0"
+        );
+    }
+}
+
+/// Brings what transformers 5 writes into the form of transformers 4; tells whether anything changed.
+fn normalise(config: &mut Map<String, Value>) -> bool {
+    let Some(Value::Object(mut rope)) = config.remove("rope_parameters") else {
+        return false;
+    };
+    let moved = ["rope_theta", "partial_rotary_factor"];
+    for key in moved {
+        if let Some(value) = rope.remove(key) {
+            config.entry(key).or_insert(value);
+        }
+    }
+    let plain = rope.get("rope_type").is_none_or(|kind| kind == "default");
+    if !plain {
+        config.entry("rope_scaling").or_insert(Value::Object(rope));
+    }
+    if let Some(dtype) = config.get("dtype").cloned() {
+        config.entry("torch_dtype").or_insert(dtype);
+    }
+    true
+}
+
+/// A temporary folder with links to everything in `folder`, except the configuration.
+fn stage_folder(folder: &Path, config: &Map<String, Value>) -> io::Result<TempDir> {
+    let staging = tempfile::tempdir()?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() != "config.json" {
+            std::os::unix::fs::symlink(entry.path(), staging.path().join(entry.file_name()))?;
+        }
+    }
+    fs::write(
+        staging.path().join("config.json"),
+        serde_json::to_vec_pretty(config)?,
+    )?;
+    Ok(staging)
+}

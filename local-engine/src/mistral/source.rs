@@ -1,0 +1,137 @@
+//! Which files a model consists of.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::EngineError;
+use crate::spec::EngineSpec;
+
+/// A model's files, all of them present.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) weights: Weights,
+    /// Folder of the tokenizer and the chat template.
+    pub(super) side: PathBuf,
+}
+
+/// The weights' form.
+#[derive(Debug, Clone)]
+pub(super) enum Weights {
+    Gguf(PathBuf),
+    /// A folder with `config.json`, and its weight files in order of their names.
+    Safetensors(PathBuf, Vec<PathBuf>),
+}
+
+impl Source {
+    /// Finds the files that `spec` names.
+    pub(super) fn locate(spec: &EngineSpec) -> Result<Self, EngineError> {
+        let path = fs::canonicalize(&spec.path)
+            .map_err(|error| load(&spec.path, &format!("cannot be opened: {error}")))?;
+        let weights = if path.is_dir() {
+            in_folder(&path)?
+        } else {
+            single_file(&path)?
+        };
+        let folder = match &weights {
+            Weights::Gguf(file) => file.parent().unwrap_or_else(|| Path::new("/")).to_owned(),
+            Weights::Safetensors(folder, _) => folder.clone(),
+        };
+        let side = spec.tokenizer.clone().unwrap_or(folder);
+        if !side.join("tokenizer.json").is_file() {
+            let mend = "has no tokenizer.json; put the one of the model's repository there";
+            return Err(load(&side, mend));
+        }
+        Ok(Self { weights, side })
+    }
+
+    pub(super) fn files(&self) -> &[PathBuf] {
+        match &self.weights {
+            Weights::Gguf(file) => std::slice::from_ref(file),
+            Weights::Safetensors(_, files) => files,
+        }
+    }
+}
+
+fn single_file(path: &Path) -> Result<Weights, EngineError> {
+    if has_extension(path, "gguf") {
+        return Ok(Weights::Gguf(path.to_owned()));
+    }
+    Err(load(
+        path,
+        "is no GGUF file; name a *.gguf file, or a folder with *.safetensors",
+    ))
+}
+
+fn in_folder(folder: &Path) -> Result<Weights, EngineError> {
+    let entries = fs::read_dir(folder).map_err(|error| load(folder, &error.to_string()))?;
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files.sort();
+    let ggufs: Vec<_> = files
+        .iter()
+        .filter(|file| has_extension(file, "gguf"))
+        .collect();
+    match ggufs.as_slice() {
+        [] => {}
+        [only] => return Ok(Weights::Gguf((*only).clone())),
+        _ => return Err(load(folder, "has several *.gguf files; name one of them")),
+    }
+    files.retain(|file| has_extension(file, "safetensors"));
+    if files.is_empty() {
+        return Err(load(
+            folder,
+            "has neither a *.gguf nor a *.safetensors file",
+        ));
+    }
+    if !folder.join("config.json").is_file() {
+        return Err(load(
+            folder,
+            "has no config.json; put the one of the model's repository there",
+        ));
+    }
+    Ok(Weights::Safetensors(folder.to_owned(), files))
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+/// An error about `path` that says what to mend.
+pub(super) fn load(path: &Path, what: &str) -> EngineError {
+    EngineError::Load(format!("{} {what}", path.display()))
+}
+
+/// SHA-256 of the files' contents one after the other, lower-case hex.
+pub(super) fn hash_files(files: &[PathBuf]) -> Result<String, EngineError> {
+    let mut hasher = Sha256::new();
+    for path in files {
+        let file = File::open(path).map_err(|error| load(path, &error.to_string()))?;
+        hash_into(&mut hasher, file).map_err(|error| load(path, &error.to_string()))?;
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// SHA-256 of `text`, lower-case hex.
+pub(super) fn hash_text(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+fn hash_into(hasher: &mut Sha256, mut file: File) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(());
+        };
+        hasher.update(bytes);
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

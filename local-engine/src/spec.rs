@@ -1,0 +1,67 @@
+//! What to load, in a form that travels to a worker process.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A model to load and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineSpec {
+    /// A GGUF file, a folder with one `*.gguf`, or a folder with `*.safetensors`. The tokenizer
+    /// and the chat template lie beside the weights.
+    pub path: PathBuf,
+    /// Folder of `tokenizer.json` and the chat template, where they are not beside the weights.
+    #[serde(default)]
+    pub tokenizer: Option<PathBuf>,
+    /// Quantize safetensors while they load; `None` computes in F32. A GGUF comes quantized.
+    #[serde(default)]
+    pub quantization: Option<Quantization>,
+    /// Threads to compute with; `None` means all cores. Only a worker process can obey it.
+    #[serde(default)]
+    pub threads: Option<NonZeroU32>,
+    /// Longest prompt plus answer in tokens, where less than the model's own is wanted.
+    #[serde(default)]
+    pub context_limit: Option<NonZeroU32>,
+    /// A job that makes no step for this long has hung: it fails and the engine counts as stopped. A prompt
+    /// may take this long for each 256 tokens.
+    #[serde(default = "stall_after")]
+    pub stall_after: Duration,
+}
+
+impl EngineSpec {
+    /// Everything by default, from `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            tokenizer: None,
+            quantization: None,
+            threads: None,
+            context_limit: None,
+            stall_after: stall_after(),
+        }
+    }
+}
+
+/// Weight format to quantize to while loading. The K formats need rows that 256 divides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantization {
+    /// 8.5 bits a weight.
+    Q8_0,
+    /// 6.6 bits a weight.
+    Q6K,
+    /// 5.5 bits a weight.
+    Q5K,
+    /// 4.5 bits a weight.
+    Q4K,
+    /// 4.5 bits a weight, for rows that only 32 divides.
+    Q4_0,
+}
+
+/// Far beyond a step of any model that is worth running on the machine.
+fn stall_after() -> Duration {
+    Duration::from_secs(60)
+}

@@ -1,0 +1,243 @@
+//! What the engine's users and the supervisor share: who waits for what, and how the child is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use super::frame::{Ask, Id, LONGEST_TEXT, Tell};
+use crate::engine::{Event, Health, ModelInfo};
+use crate::error::EngineError;
+use crate::job::{Job, Message};
+use crate::rates::Rates;
+use crate::relay::{self, Relay};
+
+/// The parent's table of open requests.
+#[derive(Debug)]
+pub(super) struct Desk {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    child: Child,
+    info: Option<Arc<ModelInfo>>,
+    rates: Rates,
+    restarts: u64,
+    process_id: Option<u32>,
+    next_id: Id,
+    jobs: HashMap<Id, mpsc::Sender<Event>>,
+    counts: HashMap<Id, oneshot::Sender<Result<u32, EngineError>>>,
+}
+
+#[derive(Debug)]
+enum Child {
+    Loading,
+    /// The way to it.
+    Ready(mpsc::Sender<Ask>),
+    Down(EngineError),
+}
+
+impl Child {
+    fn link(&self) -> Result<mpsc::Sender<Ask>, EngineError> {
+        match self {
+            Self::Ready(link) => Ok(link.clone()),
+            Self::Loading => Err(EngineError::Loading),
+            Self::Down(error) => Err(error.clone()),
+        }
+    }
+}
+
+impl State {
+    fn id(&mut self) -> Id {
+        self.next_id += 1;
+        self.next_id
+    }
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        let state = State {
+            child: Child::Loading,
+            info: None,
+            rates: Rates::default(),
+            restarts: 0,
+            process_id: None,
+            next_id: 0,
+            jobs: HashMap::new(),
+            counts: HashMap::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn info(&self) -> Option<Arc<ModelInfo>> {
+        self.state.lock().info.clone()
+    }
+
+    pub(super) fn health(&self) -> Health {
+        match &self.state.lock().child {
+            Child::Loading => Health::Loading,
+            Child::Ready(_) => Health::Ready,
+            Child::Down(error) => Health::Down(error.to_string()),
+        }
+    }
+
+    pub(super) fn restarts(&self) -> u64 {
+        self.state.lock().restarts
+    }
+
+    pub(super) fn process_id(&self) -> Option<u32> {
+        self.state.lock().process_id
+    }
+
+    pub(super) fn prefill(&self, prompt_tokens: u32) -> Duration {
+        self.state
+            .lock()
+            .rates
+            .prefill(prompt_tokens)
+            .unwrap_or_default()
+    }
+
+    /// Sends `job` to the child. The returned stream cancels it when dropped early.
+    pub(super) fn open(desk: &Arc<Self>, job: Job) -> Result<Relay<Ticket>, EngineError> {
+        check_size(&job.messages, job.choices.as_deref().unwrap_or_default())?;
+        let (sender, events) = relay::channel(job.max_tokens);
+        let mut state = desk.state.lock();
+        let link = state.child.link()?;
+        let id = state.id();
+        // Never waits: a child that does not read its frames has stopped working.
+        link.try_send(Ask::Generate { id, job })
+            .map_err(|_| unheard())?;
+        state.jobs.insert(id, sender);
+        drop(state);
+        Ok(Relay::new(
+            events,
+            Ticket {
+                desk: Arc::clone(desk),
+                id,
+            },
+        ))
+    }
+
+    pub(super) async fn count(&self, messages: Vec<Message>) -> Result<u32, EngineError> {
+        check_size(&messages, &[])?;
+        let (sender, answer) = oneshot::channel();
+        let (link, id) = {
+            let mut state = self.state.lock();
+            let link = state.child.link()?;
+            let id = state.id();
+            state.counts.insert(id, sender);
+            (link, id)
+        };
+        // A failed send means that the child is gone, and then `answer` tells.
+        let _ = link.send(Ask::Count { id, messages }).await;
+        answer.await.unwrap_or_else(|_| Err(unheard()))
+    }
+
+    /// Takes in what the child says, except how its loading went.
+    pub(super) fn tell(&self, tell: Tell) {
+        let mut state = self.state.lock();
+        match tell {
+            Tell::Event { id, event } => pass_on(&mut state, id, event),
+            Tell::Counted { id, tokens } => {
+                if let Some(waiting) = state.counts.remove(&id) {
+                    // Whoever asked may have stopped waiting.
+                    let _ = waiting.send(tokens);
+                }
+            }
+            Tell::Ready(_) | Tell::LoadFailed(_) => {}
+        }
+    }
+
+    pub(super) fn started(&self, process_id: Option<u32>, again: bool) {
+        let mut state = self.state.lock();
+        state.process_id = process_id;
+        state.restarts += u64::from(again);
+    }
+
+    pub(super) fn loading(&self) {
+        self.state.lock().child = Child::Loading;
+    }
+
+    pub(super) fn ready(&self, info: ModelInfo, link: mpsc::Sender<Ask>) {
+        let mut state = self.state.lock();
+        state.info = Some(Arc::new(info));
+        state.child = Child::Ready(link);
+    }
+
+    /// Fails everything that is open: the child is gone.
+    pub(super) fn down(&self, error: &EngineError) {
+        let mut state = self.state.lock();
+        state.child = Child::Down(error.clone());
+        state.process_id = None;
+        for (_, job) in state.jobs.drain() {
+            // A reader that is gone misses nothing.
+            let _ = job.try_send(Event::Failed(error.clone()));
+        }
+        for (_, waiting) in state.counts.drain() {
+            let _ = waiting.send(Err(error.clone()));
+        }
+    }
+}
+
+fn pass_on(state: &mut State, id: Id, event: Event) {
+    if let Event::Prefilled {
+        prompt_tokens,
+        took,
+    } = &event
+    {
+        state.rates.prefilled(*prompt_tokens, *took);
+    }
+    let last = event.is_terminal();
+    let Some(job) = state.jobs.get(&id) else {
+        // Cancelled, and the word has not arrived yet, or got lost at a full link.
+        if let (false, Child::Ready(link)) = (last, &state.child) {
+            let _ = link.try_send(Ask::Cancel { id });
+        }
+        return;
+    };
+    // The channel holds a whole answer: only a gone reader or a child that invents tokens fails here.
+    let refused = job.try_send(event).is_err();
+    if last || refused {
+        state.jobs.remove(&id);
+    }
+}
+
+/// Refuses what would not fit into a frame; no local model has a context of that size.
+fn check_size(messages: &[Message], choices: &[String]) -> Result<(), EngineError> {
+    let contents = messages.iter().map(|message| message.content.len());
+    let size: usize = contents.chain(choices.iter().map(String::len)).sum();
+    if size > LONGEST_TEXT {
+        let what = format!("a prompt of {size} bytes; {LONGEST_TEXT} are the most");
+        return Err(EngineError::Unsupported(what));
+    }
+    Ok(())
+}
+
+fn unheard() -> EngineError {
+    EngineError::Died("the worker process does not listen".to_owned())
+}
+
+/// An open job; dropping it before the end tells the child to stop.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    desk: Arc<Desk>,
+    id: Id,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.desk.state.lock();
+        if state.jobs.remove(&self.id).is_none() {
+            return;
+        }
+        if let Child::Ready(link) = &state.child {
+            // Should the link be full, the job's next event repeats this.
+            let _ = link.try_send(Ask::Cancel { id: self.id });
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! The real engine on tiny checkpoints of known probabilities.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use candle_core::quantized::GgmlDType;
+use futures_util::StreamExt;
+use local_engine::mistral::Mistral;
+use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
+use local_engine::{
+    EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine, Message,
+    Quantization, Sampling, Token,
+};
+use tempfile::TempDir;
+
+#[path = "mistral/checkpoint.rs"]
+mod checkpoint;
+#[path = "mistral/family.rs"]
+mod family;
+#[path = "mistral/loading.rs"]
+mod loading;
+
+use checkpoint::{Chain, END};
+
+const REPLY: &str = "Parisé";
+const PROBABILITIES: [f64; 7] = [0.97, 0.90, 0.60, 0.97, 0.97, 0.99, 0.99];
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn paris() -> Chain {
+    Chain::saying(REPLY, &PROBABILITIES)
+}
+
+fn job(content: &str) -> Job {
+    Job {
+        messages: vec![Message {
+            role: "user".into(),
+            content: content.into(),
+        }],
+        max_tokens: 32,
+        sampling: Sampling::Greedy,
+        choices: None,
+        stop: Vec::new(),
+        first_token_within: None,
+    }
+}
+
+async fn load(folder: &TempDir, quantization: Option<Quantization>) -> Mistral {
+    let spec = EngineSpec {
+        quantization,
+        ..EngineSpec::new(folder.path())
+    };
+    Mistral::load(spec).await.unwrap()
+}
+
+/// The model in safetensors, computed in F32.
+async fn engine(chain: &Chain) -> Mistral {
+    let folder = tempfile::tempdir().unwrap();
+    chain.write_safetensors(folder.path());
+    load(&folder, None).await
+}
+
+/// Tokens and the terminal event.
+async fn play(stream: Generation) -> (Vec<Token>, Event) {
+    let events: Vec<_> = tokio::time::timeout(DEADLINE, stream.collect())
+        .await
+        .unwrap();
+    let (mut tokens, mut end) = (Vec::new(), None);
+    for event in events {
+        assert!(end.is_none(), "an event after the end");
+        match event {
+            Event::Prefilled { prompt_tokens, .. } => assert!(prompt_tokens > 0),
+            Event::Token(token) => tokens.push(token),
+            last => end = Some(last),
+        }
+    }
+    (tokens, end.unwrap())
+}
+
+fn text(tokens: &[Token]) -> String {
+    String::from_utf8(
+        tokens
+            .iter()
+            .flat_map(|token| token.bytes.clone())
+            .collect(),
+    )
+    .unwrap()
+}
+
+fn failure(end: Event) -> EngineError {
+    match end {
+        Event::Failed(error) => error,
+        other => panic!("no failure: {other:?}"),
+    }
+}
+
+/// Statistics of the greedy answer, from the table of probabilities, within `tolerance` nats.
+fn assert_golden(chain: &Chain, tokens: &[Token], tolerance: f64) {
+    let ids: Vec<_> = tokens.iter().map(|token| token.id).collect();
+    let expected: Vec<_> = REPLY.bytes().map(u32::from).chain([END]).collect();
+    assert_eq!(ids, expected);
+    let mut current = u32::from(b'\n');
+    for token in tokens {
+        let row: Vec<f64> = (0..checkpoint::VOCABULARY)
+            .map(|next| chain.p(current, next))
+            .collect();
+        let logprob = chain.p(current, token.id).ln();
+        let others = (0..checkpoint::VOCABULARY).filter(|next| *next != token.id);
+        let other = others
+            .map(|next| chain.p(current, next))
+            .fold(0.0, f64::max);
+        let entropy: f64 = -row.iter().map(|p| p * p.ln()).sum::<f64>();
+        let off = |ours: f32, exact: f64| (f64::from(ours) - exact).abs();
+        assert!(
+            off(token.stats.logprob, logprob) < tolerance,
+            "{token:?} {logprob}"
+        );
+        assert!(
+            off(token.stats.margin, logprob - other.ln()) < tolerance * 4.0,
+            "{token:?}"
+        );
+        assert!(
+            off(token.stats.entropy, entropy) < tolerance * 4.0,
+            "{token:?} {entropy}"
+        );
+        assert!(off(token.stats.legal_mass, 1.0) < 1e-6 && !token.stats.forced);
+        current = token.id;
+    }
+}
+
+#[tokio::test]
+async fn answers_with_the_probabilities_of_the_model() {
+    let chain = paris();
+    let engine = engine(&chain).await;
+    let info = engine.info().unwrap();
+    assert_eq!(
+        (info.architecture.as_str(), info.quantization.as_str()),
+        ("LlamaForCausalLM", "f32")
+    );
+    assert_eq!(
+        (info.context_tokens, info.vocabulary),
+        (2048, checkpoint::VOCABULARY)
+    );
+    assert_eq!(
+        [
+            &info.weights_hash,
+            &info.tokenizer_hash,
+            &info.template_hash
+        ]
+        .map(String::len),
+        [64; 3]
+    );
+    let (tokens, end) = play(engine.generate(job("capital of France?"))).await;
+    assert_eq!(text(&tokens), REPLY);
+    assert_golden(&chain, &tokens, 1e-4);
+    let Event::Finished { reason, usage } = end else {
+        panic!("{end:?}")
+    };
+    assert_eq!(reason, FinishReason::Stop);
+    let counted = engine
+        .count_tokens(job("capital of France?").messages)
+        .await
+        .unwrap();
+    // `<|im_start|>user\n…<|im_end|>\n<|im_start|>assistant\n`, a token per byte.
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (counted, 8));
+    assert_eq!(counted, 1 + 5 + 18 + 2 + 1 + 10);
+    assert!(usage.busy > Duration::ZERO);
+    assert!(engine.estimate(100).prefill > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_closed_list_is_kept_and_measured() {
+    let chain = paris();
+    let engine = engine(&chain).await;
+    let choices: Arc<[String]> = ["Prague", "Rome", "Paris"].map(String::from).into();
+    let listed = Job {
+        choices: Some(choices),
+        ..job("?")
+    };
+    let before = engine.steps();
+    let (tokens, end) = play(engine.generate(listed)).await;
+    assert_eq!(text(&tokens), "Paris");
+    assert!(matches!(
+        end,
+        Event::Finished {
+            reason: FinishReason::Stop,
+            ..
+        }
+    ));
+    // One forward pass for each token, and none to end.
+    assert_eq!(engine.steps() - before, 6);
+    let forced: Vec<_> = tokens.iter().map(|token| token.stats.forced).collect();
+    assert_eq!(forced, [false, false, true, true, true, true]);
+    let (line, p) = (u32::from(b'\n'), u32::from(b'P'));
+    let first = chain.p(line, p) + chain.p(line, u32::from(b'R'));
+    let second = chain.p(p, u32::from(b'a')) + chain.p(p, u32::from(b'r'));
+    for (token, mass) in tokens.iter().zip([first, second]) {
+        assert!(
+            (f64::from(token.stats.legal_mass) - mass).abs() < 1e-4,
+            "{token:?} {mass}"
+        );
+    }
+    // The model would have gone on with `é` there.
+    let last = tokens[5].stats;
+    assert!(last.margin < -3.0 && last.legal_mass < 0.01, "{last:?}");
+}
+
+#[tokio::test]
+async fn a_dropped_stream_stops_within_one_step() {
+    let engine = engine(&Chain::endless()).await;
+    let endless = || Job {
+        max_tokens: 2000,
+        ..job("?")
+    };
+    let mut running = engine.generate(endless());
+    for _ in 0..4 {
+        running.next().await.unwrap();
+    }
+    drop(running);
+    let at_drop = engine.steps();
+    // The next job begins when the engine has let go of the first.
+    let (tokens, _) = play(engine.generate(Job {
+        max_tokens: 3,
+        ..job("?")
+    }))
+    .await;
+    assert_eq!(tokens.len(), 3);
+    let after_drop = engine.steps() - at_drop - 3;
+    assert!(after_drop <= 1, "{after_drop} steps after the drop");
+    assert!(at_drop < 1000, "it was at its end before the test began");
+}
+
+#[tokio::test]
+async fn lengths_and_stops_are_kept() {
+    let engine = engine(&paris()).await;
+    let (tokens, end) = play(engine.generate(Job {
+        max_tokens: 2,
+        ..job("?")
+    }))
+    .await;
+    assert_eq!(text(&tokens), "Pa");
+    assert!(matches!(
+        end,
+        Event::Finished {
+            reason: FinishReason::Length,
+            ..
+        }
+    ));
+    // Ends in the middle of a character.
+    let (tokens, _) = play(engine.generate(Job {
+        max_tokens: 6,
+        ..job("?")
+    }))
+    .await;
+    assert_eq!(tokens[5].bytes, [0xc3]);
+    let stop = vec!["is".to_owned()];
+    let (tokens, end) = play(engine.generate(Job { stop, ..job("?") })).await;
+    assert_eq!(text(&tokens), "Par");
+    assert_eq!(tokens.len(), 5);
+    assert!(matches!(
+        end,
+        Event::Finished {
+            reason: FinishReason::Stop,
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
+async fn a_prompt_beyond_the_context_is_not_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    Chain::endless().write_safetensors(folder.path());
+    let spec = EngineSpec {
+        context_limit: "64".parse().ok(),
+        ..EngineSpec::new(folder.path())
+    };
+    let engine = Mistral::load(spec).await.unwrap();
+    let before = engine.steps();
+    let (_, end) = play(engine.generate(job(&"a".repeat(100)))).await;
+    assert_eq!(
+        failure(end),
+        EngineError::PromptTooLong {
+            tokens: 119,
+            limit: 63
+        }
+    );
+    assert_eq!(engine.steps(), before);
+    // A prompt of 20 tokens leaves room for 44.
+    let (tokens, end) = play(engine.generate(Job {
+        max_tokens: 1000,
+        ..job("?")
+    }))
+    .await;
+    assert_eq!(tokens.len(), 44);
+    assert!(matches!(
+        end,
+        Event::Finished {
+            reason: FinishReason::Length,
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
+async fn the_whole_context_is_usable() {
+    let engine = engine(&Chain::endless()).await;
+    let (tokens, _) = play(engine.generate(Job {
+        max_tokens: u32::MAX,
+        ..job(&"b".repeat(1900))
+    }))
+    .await;
+    assert_eq!(tokens.len(), 2048 - 1919);
+}
+
+#[tokio::test]
+async fn random_choices_keep_the_models_own_statistics() {
+    let chain = paris();
+    let engine = engine(&chain).await;
+    let sampling = Sampling::Random {
+        temperature: 2.0,
+        top_p: 0.999,
+    };
+    let mut first = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        let (tokens, _) = play(engine.generate(Job {
+            sampling,
+            max_tokens: 1,
+            ..job("?")
+        }))
+        .await;
+        let exact = chain.p(b'\n'.into(), tokens[0].id).ln();
+        assert!((f64::from(tokens[0].stats.logprob) - exact).abs() < 1e-3);
+        first.insert(tokens[0].id);
+    }
+    assert!(first.len() > 1, "forty draws, one outcome");
+}
+
+#[tokio::test]
+async fn jobs_at_the_same_time_take_turns() {
+    let engine = engine(&paris()).await;
+    let streams: Vec<_> = (0..5).map(|_| play(engine.generate(job("?")))).collect();
+    for (tokens, _) in futures_util::future::join_all(streams).await {
+        assert_eq!(text(&tokens), REPLY);
+    }
+}
+
+#[tokio::test]
+async fn what_a_job_cannot_have_is_unsupported() {
+    let engine = engine(&paris()).await;
+    let mut tool = job("?");
+    tool.messages[0].role = "tool".into();
+    let error = failure(play(engine.generate(tool)).await.1).to_string();
+    assert!(error.contains("no tools here"), "{error}");
+    let nothing = Job {
+        choices: Some([].into()),
+        ..job("?")
+    };
+    assert!(matches!(
+        failure(play(engine.generate(nothing)).await.1),
+        EngineError::Unsupported(_)
+    ));
+    assert_eq!(engine.health(), Health::Ready);
+}
+
+const AS_CHILD: &str = "LOCAL_ENGINE_TEST_CHILD";
+
+/// Not a test of its own: the child's main function. Does nothing unless a test started it.
+#[test]
+fn child_main() {
+    if std::env::var_os(AS_CHILD).is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let served = runtime.block_on(async {
+        let (read, write) = parent_link().unwrap().into_split();
+        let load = |spec| async {
+            let engine: Arc<dyn LocalEngine> = Arc::new(Mistral::load(spec).await?);
+            Ok(engine)
+        };
+        serve(load, read, write).await
+    });
+    // Its parent kills it where it has nothing else to say.
+    drop(served);
+}
+
+#[tokio::test]
+async fn the_same_in_a_worker_process() {
+    let (chain, folder) = (paris(), tempfile::tempdir().unwrap());
+    chain.write_gguf(folder.path(), GgmlDType::F32);
+    let spec = EngineSpec {
+        threads: "1".parse().ok(),
+        ..EngineSpec::new(folder.path())
+    };
+    let arguments = ["--exact", "child_main", "--nocapture"];
+    let mut settings = WorkerSettings::new(std::env::current_exe().unwrap(), arguments, spec);
+    settings.environment.push((AS_CHILD.into(), "1".into()));
+    let worker = Worker::start(settings);
+    let ready = async {
+        while worker.health() != Health::Ready {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, ready).await.unwrap();
+    assert_golden(&chain, &play(worker.generate(job("?"))).await.0, 1e-4);
+    let own = load(&folder, None).await;
+    let info = |engine: &dyn LocalEngine| engine.info().unwrap().weights_hash.clone();
+    assert_eq!(info(&worker), info(&own));
+    assert_eq!(worker.restarts(), 0);
+}

@@ -1,0 +1,323 @@
+//! The worker with a real child process: this test binary starts itself again as the child.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use local_engine::scripted::{Script, Scripted, stats};
+use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
+use local_engine::{
+    EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine, Message,
+    Sampling,
+};
+
+const AS_CHILD: &str = "LOCAL_ENGINE_TEST_CHILD";
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Not a test of its own: the child's main function. Does nothing unless a test started it.
+#[test]
+fn child_main() {
+    if std::env::var_os(AS_CHILD).is_none() {
+        return;
+    }
+    println!("libraries print what they like");
+    eprintln!("the child is up");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let served = runtime.block_on(async {
+        let (read, write) = parent_link().unwrap().into_split();
+        serve(load, read, write).await
+    });
+    if let Err(error) = served {
+        eprintln!("{error}");
+    }
+}
+
+async fn load(spec: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError> {
+    if spec.path == Path::new("missing") {
+        return Err(EngineError::Load(
+            "`missing` is not there; mend the path".into(),
+        ));
+    }
+    let slot: Arc<OnceLock<Arc<Scripted>>> = Arc::default();
+    let seen = Arc::clone(&slot);
+    let engine = Arc::new(Scripted::new(move |job| {
+        match job.messages[0].content.as_str() {
+            "abort" => std::process::abort(),
+            "panic" => panic!("a bug"),
+            "slow" => long(100_000, Duration::from_millis(5)),
+            "long" => long(5_000, Duration::ZERO),
+            "cancelled" => Script::answering(&seen.get().unwrap().cancelled().to_string(), -0.1),
+            "threads" => Script::answering(&std::env::var("RAYON_NUM_THREADS").unwrap(), -0.1),
+            _ => Script::answering("yes", -0.25),
+        }
+    }));
+    slot.set(Arc::clone(&engine)).unwrap();
+    Ok(engine)
+}
+
+fn long(count: usize, per_token: Duration) -> Script {
+    let tokens = vec![("a".to_owned(), stats(-0.1)); count];
+    Script {
+        tokens,
+        per_token,
+        ..Script::answering("", 0.0)
+    }
+}
+
+fn start(path: &str) -> Worker {
+    let spec = EngineSpec {
+        threads: "3".parse().ok(),
+        ..EngineSpec::new(path)
+    };
+    let arguments = ["--exact", "child_main", "--nocapture"];
+    let mut settings = WorkerSettings::new(std::env::current_exe().unwrap(), arguments, spec);
+    settings.environment.push((AS_CHILD.into(), "1".into()));
+    settings.first_pause = Duration::from_millis(20);
+    Worker::start(settings)
+}
+
+fn job(content: &str) -> Job {
+    Job {
+        messages: vec![Message {
+            role: "user".into(),
+            content: content.into(),
+        }],
+        max_tokens: 100_000,
+        sampling: Sampling::Greedy,
+        choices: None,
+        stop: Vec::new(),
+        first_token_within: None,
+    }
+}
+
+async fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    let waiting = async {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(DEADLINE, waiting).await.is_ok(),
+        "never: {what}"
+    );
+}
+
+async fn ready(path: &str) -> Worker {
+    let worker = start(path);
+    until("ready", || worker.health() == Health::Ready).await;
+    worker
+}
+
+async fn all(stream: Generation) -> Vec<Event> {
+    tokio::time::timeout(DEADLINE, stream.collect())
+        .await
+        .unwrap()
+}
+
+async fn answer(worker: &Worker, content: &str) -> String {
+    let mut text = Vec::new();
+    for event in all(worker.generate(job(content))).await {
+        match event {
+            Event::Token(token) => text.extend(token.bytes),
+            Event::Failed(error) => panic!("{error}"),
+            _ => {}
+        }
+    }
+    String::from_utf8(text).unwrap()
+}
+
+fn kill(worker: &Worker) {
+    let id = worker.process_id().unwrap().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-9", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+async fn assert_died(stream: Generation) -> String {
+    match all(stream).await.pop() {
+        Some(Event::Failed(EngineError::Died(text))) => text,
+        other => panic!("not dead: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn loads_and_answers_as_the_engine_itself() {
+    let worker = start("answers");
+    assert_eq!(worker.health(), Health::Loading);
+    assert_eq!(
+        all(worker.generate(job("?"))).await,
+        [Event::Failed(EngineError::Loading)]
+    );
+    until("ready", || worker.health() == Health::Ready).await;
+    let own = load(EngineSpec::new("answers")).await.unwrap();
+    assert_eq!(worker.info(), own.info());
+    assert_eq!(
+        all(worker.generate(job("?"))).await,
+        all(own.generate(job("?"))).await
+    );
+    assert_eq!(
+        worker.count_tokens(job("one two three").messages).await,
+        Ok(3)
+    );
+    assert_eq!(answer(&worker, "threads").await, "3");
+    assert_eq!(worker.restarts(), 0);
+}
+
+#[tokio::test]
+async fn a_killed_child_fails_its_jobs_and_comes_back() {
+    let worker = ready("answers").await;
+    let mut running = worker.generate(job("slow"));
+    assert!(matches!(
+        running.next().await,
+        Some(Event::Prefilled { .. })
+    ));
+    kill(&worker);
+    let text = assert_died(running).await;
+    assert!(text.contains("signal: 9"), "{text}");
+    assert!(worker.info().is_some());
+    until("restarted", || {
+        worker.restarts() == 1 && worker.health() == Health::Ready
+    })
+    .await;
+    assert_eq!(answer(&worker, "?").await, "yes");
+}
+
+#[tokio::test]
+async fn an_abort_takes_all_jobs_and_nothing_else() {
+    let worker = ready("answers").await;
+    let running = worker.generate(job("slow"));
+    assert_died(worker.generate(job("abort"))).await;
+    assert_died(running).await;
+    until("restarted", || {
+        worker.restarts() == 1 && worker.health() == Health::Ready
+    })
+    .await;
+    assert_eq!(answer(&worker, "?").await, "yes");
+}
+
+#[tokio::test]
+async fn a_panic_of_the_engine_replaces_the_process() {
+    let worker = ready("answers").await;
+    assert_died(worker.generate(job("panic"))).await;
+    until("restarted", || {
+        worker.restarts() == 1 && worker.health() == Health::Ready
+    })
+    .await;
+    assert_eq!(answer(&worker, "?").await, "yes");
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_load_is_tried_again_and_stays_down() {
+    let worker = start("missing");
+    until("down", || matches!(worker.health(), Health::Down(_))).await;
+    let Health::Down(text) = worker.health() else {
+        panic!("it came up")
+    };
+    assert!(text.contains("mend the path"), "{text}");
+    until("tried again", || {
+        assert_eq!(worker.health(), Health::Down(text.clone()));
+        worker.restarts() >= 2
+    })
+    .await;
+    let failed = all(worker.generate(job("?"))).await;
+    assert!(matches!(failed[..], [Event::Failed(EngineError::Load(_))]));
+    assert_eq!(worker.info(), None);
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_down_with_its_name() {
+    let worker = Worker::start(WorkerSettings::new(
+        "/no/such/program",
+        [""],
+        EngineSpec::new("m"),
+    ));
+    until("down", || matches!(worker.health(), Health::Down(_))).await;
+    let Health::Down(text) = worker.health() else {
+        panic!("it came up")
+    };
+    assert!(text.contains("/no/such/program"), "{text}");
+}
+
+#[tokio::test]
+async fn a_dropped_stream_cancels_in_the_child() {
+    let worker = ready("answers").await;
+    let mut running = worker.generate(job("slow"));
+    for _ in 0..3 {
+        running.next().await.unwrap();
+    }
+    drop(running);
+    // Frames are handled in order, so the next job finds the first one cancelled.
+    let seen = tokio::time::timeout(DEADLINE, async {
+        while answer(&worker, "cancelled").await != "1" {}
+    });
+    assert!(seen.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_stalls_nobody() {
+    let worker = ready("answers").await;
+    let unread = worker.generate(job("long"));
+    assert_eq!(answer(&worker, "long").await.len(), 5_000);
+    assert_eq!(answer(&worker, "?").await, "yes");
+    let events = all(unread).await;
+    assert_eq!(events.len(), 5_002);
+    assert!(matches!(
+        events[5_001],
+        Event::Finished {
+            reason: FinishReason::Stop,
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
+async fn a_text_beyond_any_frame_is_refused_and_harms_nobody() {
+    let worker = ready("answers").await;
+    let huge = "\u{1}".repeat(9 << 20);
+    let events = all(worker.generate(job(&huge))).await;
+    assert!(matches!(
+        events[..],
+        [Event::Failed(EngineError::Unsupported(_))]
+    ));
+    let counted = worker.count_tokens(job(&huge).messages).await;
+    assert!(matches!(counted, Err(EngineError::Unsupported(_))));
+    // The largest that passes, every byte of it escaped.
+    assert_eq!(answer(&worker, &huge[..8 << 20]).await, "yes");
+    assert_eq!(worker.restarts(), 0);
+}
+
+#[tokio::test]
+async fn dropping_the_worker_kills_the_child() {
+    let worker = ready("answers").await;
+    let process = format!("/proc/{}/stat", worker.process_id().unwrap());
+    let mut running = worker.generate(job("slow"));
+    running.next().await.unwrap();
+    drop(worker);
+    assert_died(running).await;
+    until("gone", || {
+        // A zombie is dead, too: state `Z` after the name in parentheses.
+        std::fs::read_to_string(&process).map_or(true, |stat| stat.contains(") Z "))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_child_ends_with_its_parent() {
+    let (parent, child) = tokio::net::UnixStream::pair().unwrap();
+    let (read, write) = child.into_split();
+    let serving = tokio::spawn(serve(load, read, write));
+    drop(parent);
+    tokio::time::timeout(DEADLINE, serving)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}

@@ -1,0 +1,123 @@
+//! What has been proven about a route, and what it was proven for.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::risk::{Certified, RiskTarget};
+use crate::scorer::Scorer;
+use crate::units::Probability;
+
+/// Proof that accepting drafts of one route up to a threshold keeps a risk target, as it is stored on disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// Name of the route.
+    pub route: String,
+    /// What was proven.
+    pub target: RiskTarget,
+    /// Largest `p_bad` to accept.
+    pub threshold: Probability,
+    /// Labelled rows it was proven on, accepted or not.
+    pub n: u64,
+    /// Rows that the threshold accepts.
+    pub accepted: u64,
+    /// Rows that it accepts and that are bad.
+    pub losses: u64,
+    /// Upper bound on the regret at the target's assurance.
+    pub bound: Probability,
+    /// The scorer whose `p_bad` the threshold cuts.
+    pub scorer: Scorer,
+    /// What it was proven for.
+    pub fingerprint: Fingerprint,
+}
+
+/// Everything whose change makes confidences mean something else: hashes or names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// Hash of the model's weight files.
+    pub weights: String,
+    /// Weight format that computes, for example `q8_0`.
+    pub quantization: String,
+    /// Hash of the chat template.
+    pub template: String,
+    /// Hash of the tokenizer.
+    pub tokenizer: String,
+    /// What an answer must be: a hash of the list or schema, or `text` or `json`.
+    pub answer: String,
+    /// Family of system prompts, for example a hash of its fixed part.
+    pub prompt_family: String,
+}
+
+/// The certificate was proven for something else; the route must learn anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the {what} changed since the certificate was made; the route learns anew")]
+pub struct Changed {
+    /// What changed first, in words: `model weights`, `chat template` …
+    pub what: &'static str,
+}
+
+impl Certificate {
+    /// A certificate for `route` from what [`certify`](crate::certify) found with `scorer`.
+    pub fn new(
+        route: impl Into<String>,
+        target: RiskTarget,
+        certified: Certified,
+        scorer: Scorer,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        let Certified {
+            threshold,
+            n,
+            accepted,
+            losses,
+            bound,
+        } = certified;
+        let route = route.into();
+        Self {
+            route,
+            target,
+            threshold,
+            n,
+            accepted,
+            losses,
+            bound,
+            scorer,
+            fingerprint,
+        }
+    }
+
+    /// Whether the certificate is about what runs now.
+    ///
+    /// # Errors
+    /// [`Changed`] names the first thing that differs.
+    pub fn covers(&self, now: &Fingerprint) -> Result<(), Changed> {
+        let then = &self.fingerprint;
+        let parts = [
+            ("model weights", &then.weights, &now.weights),
+            ("quantization", &then.quantization, &now.quantization),
+            ("chat template", &then.template, &now.template),
+            ("tokenizer", &then.tokenizer, &now.tokenizer),
+            ("form of the answer", &then.answer, &now.answer),
+            (
+                "family of system prompts",
+                &then.prompt_family,
+                &now.prompt_family,
+            ),
+        ];
+        match parts.into_iter().find(|(_, then, now)| then != now) {
+            Some((what, _, _)) => Err(Changed { what }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the certificate proves `target`: it was made for an equal or stricter one, and its own numbers bear that
+    /// out, which those of an edited file may not.
+    pub fn holds_for(&self, target: &RiskTarget) -> bool {
+        let consistent = self.losses <= self.accepted && self.accepted <= self.n;
+        consistent && self.target.implies(target) && self.target.is_proven_by(self.losses, self.n)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

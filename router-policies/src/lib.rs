@@ -1,0 +1,47 @@
+//! Routing policy, confidence and risk for Smallfirst: which route a request takes, how far a draft of the
+//! small local model can be trusted, and what has been proven about that trust.
+//!
+//! Everything here is a pure function of its arguments: no I/O, no clock, no environment, no randomness. The
+//! way through the crate follows a request:
+//!
+//! 1. a policy file is read into [`RouteDocument`]s and compiled, once, into a [`Policy`];
+//! 2. [`Policy::find`] turns the [`Facts`] of a request into a [`Route`];
+//! 3. the local engine's [`TokenSignal`]s are folded into [`Signals`] and become [`Features`];
+//! 4. [`check`] rejects drafts that are wrong whatever the model thinks of them;
+//! 5. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
+//! 6. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`].
+
+mod certificate;
+mod document;
+mod error;
+mod learn;
+mod matcher;
+mod number;
+mod policy;
+#[cfg(test)]
+mod random;
+mod risk;
+mod scorer;
+mod signals;
+mod units;
+mod validators;
+mod verdict;
+
+pub use certificate::{Certificate, Changed, Fingerprint};
+pub use document::{
+    ActionDocument, AnswerDocument, CacheDocument, LocalDocument, MatchDocument, OneOrMany,
+    RiskDocument, RouteDocument, TextMatch, UpstreamDocument,
+};
+pub use error::{PolicyError, PolicyProblem};
+pub use learn::{Labelled, Lesson, learn};
+pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
+pub use policy::{Action, Answer, LocalPlan, ModelRef, Names, Policy, Route, Trust};
+pub use risk::{
+    Certified, Proof, RiskTarget, TargetError, binomial_cdf, certify, least_n, thresholds,
+    upper_bound,
+};
+pub use scorer::{Scorer, ScorerError};
+pub use signals::{FeatureError, Features, Finish, Signals, TokenSignal};
+pub use units::{Probability, Span, UnitError};
+pub use validators::check;
+pub use verdict::{Assessment, Judge, LearningCause, Reason, UnknownReason, Verdict};

@@ -1,0 +1,169 @@
+//! Penalised logistic regression by Newton's method.
+
+use crate::number::sigmoid;
+
+/// Rounds after which a fit that has not settled is given up; a dozen are usual.
+const MOST_ROUNDS: usize = 100;
+/// Halvings of one step after which no better point is expected along it.
+const MOST_HALVINGS: usize = 40;
+/// A step that changes no coefficient by more than this ends the fit.
+const SETTLED: f64 = 1e-9;
+
+/// The coefficients that minimise `Σ cross-entropy(target, sigmoid(w·x)) + ½ Σ penalty·w²` over `rows` of inputs `x`
+/// and targets in `[0, 1]`.
+///
+/// Newton's method, which for this loss is iteratively reweighted least squares (Hastie, Tibshirani and Friedman, *The
+/// Elements of Statistical Learning*, §4.4.1); a step that does not improve the objective is halved until it does.
+/// The objective is convex, so there is one optimum and the way to it does not matter. `None` if the numbers are too
+/// wild for it to be found.
+pub(super) fn minimise<const N: usize>(
+    rows: &[([f64; N], f64)],
+    penalty: [f64; N],
+) -> Option<[f64; N]> {
+    let mut weights = [0.0; N];
+    let mut best = objective(rows, &penalty, &weights);
+    for _ in 0..MOST_ROUNDS {
+        let (gradient, curvature) = derivatives(rows, &penalty, &weights);
+        let step = solve(curvature, gradient)?;
+        let mut length = 1.0;
+        let mut moved = false;
+        for _ in 0..MOST_HALVINGS {
+            let candidate: [f64; N] = std::array::from_fn(|i| weights[i] - length * step[i]);
+            let reached = objective(rows, &penalty, &candidate);
+            if reached <= best {
+                moved = true;
+                weights = candidate;
+                best = reached;
+                break;
+            }
+            length /= 2.0;
+        }
+        let largest = step.iter().fold(0.0, |most: f64, s| most.max(s.abs()));
+        // No better point along the step: the optimum is reached to within rounding.
+        if !moved || largest * length <= SETTLED {
+            return weights.iter().all(|w| w.is_finite()).then_some(weights);
+        }
+    }
+    None
+}
+
+fn objective<const N: usize>(
+    rows: &[([f64; N], f64)],
+    penalty: &[f64; N],
+    weights: &[f64; N],
+) -> f64 {
+    let ridge: f64 = weights
+        .iter()
+        .zip(penalty)
+        .map(|(w, p)| p * w * w / 2.0)
+        .sum();
+    let loss = rows.iter().map(|(inputs, target)| {
+        let z = dot(weights, inputs);
+        // ln(1 + e^z) - target·z, without overflow.
+        z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z
+    });
+    ridge + loss.sum::<f64>()
+}
+
+/// Gradient and Hessian of the objective.
+fn derivatives<const N: usize>(
+    rows: &[([f64; N], f64)],
+    penalty: &[f64; N],
+    weights: &[f64; N],
+) -> ([f64; N], [[f64; N]; N]) {
+    let mut gradient: [f64; N] = std::array::from_fn(|i| penalty[i] * weights[i]);
+    let mut curvature = [[0.0; N]; N];
+    for (i, row) in curvature.iter_mut().enumerate() {
+        row[i] = penalty[i];
+    }
+    for (inputs, target) in rows {
+        let p = sigmoid(dot(weights, inputs));
+        let spread = p * (1.0 - p);
+        for i in 0..N {
+            gradient[i] += (p - target) * inputs[i];
+            for j in 0..N {
+                curvature[i][j] += spread * inputs[i] * inputs[j];
+            }
+        }
+    }
+    (gradient, curvature)
+}
+
+/// Solves `matrix · x = right` for a symmetric positive definite matrix by Cholesky's decomposition; `None` if it is not
+/// one.
+fn solve<const N: usize>(mut matrix: [[f64; N]; N], mut right: [f64; N]) -> Option<[f64; N]> {
+    for j in 0..N {
+        for i in j..N {
+            let known: f64 = (0..j).map(|k| matrix[i][k] * matrix[j][k]).sum();
+            let rest = matrix[i][j] - known;
+            matrix[i][j] = if i == j {
+                // An unpenalised direction in which the loss is flat gets the least curvature that keeps it solvable.
+                if rest.is_nan() {
+                    return None;
+                } else {
+                    rest.max(1e-12).sqrt()
+                }
+            } else {
+                rest / matrix[j][j]
+            };
+        }
+    }
+    for i in 0..N {
+        let known: f64 = (0..i).map(|k| matrix[i][k] * right[k]).sum();
+        right[i] = (right[i] - known) / matrix[i][i];
+    }
+    for i in (0..N).rev() {
+        let known: f64 = (i + 1..N).map(|k| matrix[k][i] * right[k]).sum();
+        right[i] = (right[i] - known) / matrix[i][i];
+    }
+    right.iter().all(|x| x.is_finite()).then_some(right)
+}
+
+fn dot<const N: usize>(left: &[f64; N], right: &[f64; N]) -> f64 {
+    left.iter().zip(right).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{minimise, solve};
+
+    #[test]
+    fn solves_a_small_system() {
+        let x = solve(
+            [[4.0, 2.0, 0.0], [2.0, 5.0, 1.0], [0.0, 1.0, 3.0]],
+            [8.0, 15.0, 11.0],
+        )
+        .unwrap();
+        for (found, expected) in x.iter().zip([1.0, 2.0, 3.0]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn finds_the_log_odds_of_a_group() {
+        // One free coefficient per group: the optimum is the log-odds of the group's rate.
+        let group = |bad: u32, good: u32, x: [f64; 2]| {
+            let rows = (0..bad).map(move |_| (x, 1.0));
+            rows.chain((0..good).map(move |_| (x, 0.0)))
+        };
+        let rows: Vec<_> = group(3, 1, [1.0, 0.0])
+            .chain(group(1, 9, [0.0, 1.0]))
+            .collect();
+        let weights = minimise(&rows, [0.0, 0.0]).unwrap();
+        assert!((weights[0] - 3.0_f64.ln()).abs() < 1e-8);
+        assert!((weights[1] + 9.0_f64.ln()).abs() < 1e-8);
+    }
+
+    #[test]
+    fn a_penalty_keeps_separable_rows_finite() {
+        let rows = [([1.0, -2.0], 0.0), ([1.0, 2.0], 1.0)];
+        let weights = minimise(&rows, [0.0, 1.0]).unwrap();
+        assert!(weights[1] > 0.1 && weights[1] < 2.0);
+        assert!(weights[0].abs() < 1e-8);
+    }
+
+    #[test]
+    fn gives_up_on_nan() {
+        assert_eq!(minimise(&[([f64::NAN], 1.0)], [1.0]), None);
+    }
+}

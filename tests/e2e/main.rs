@@ -1,0 +1,18 @@
+//! Everything that users see, over real HTTP: a scripted engine, a scripted upstream, a gateway on port 0.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test")]
+
+mod accept;
+mod cache;
+mod certificate;
+mod configs;
+mod drain;
+mod escalate;
+mod hang_up;
+mod local_only;
+mod models;
+mod money;
+mod pass_through;
+mod requests;
+mod secrecy;
+mod stream;
+mod upstream_faults;

@@ -1,0 +1,216 @@
+//! Building a gateway for a test, from a configuration that is read like a user's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use gateway::app::{App, Engines};
+use gateway::config::Config;
+use gateway::learning::{LabelledRequest, calibrate};
+use gateway::ledger::Ledger;
+use local_engine::LocalEngine;
+use router_policies::Certificate;
+use tempfile::TempDir;
+
+use crate::gateway::TestGateway;
+use crate::upstream::ScriptedUpstream;
+
+/// The key of the client `team-a`.
+pub const CLIENT_KEY: &str = "sk-client-a-canary-7f3e";
+/// The key of the client `team-b`.
+pub const OTHER_KEY: &str = "sk-client-b-canary-91d0";
+/// The key with which the gateway asks the upstream.
+pub const UPSTREAM_KEY: &str = "sk-upstream-canary-c44b";
+
+/// A route that drafts with `small`, accepts from a confidence of 0.8 on and escalates to `large`.
+const ROUTE: &str = "\
+- name: main
+  match: { model: auto }
+  local: { model: small }
+  upstream: { name: large, model: gpt-large }
+  threshold: 0.8
+";
+
+/// What a test gateway is made of.
+#[derive(Debug)]
+pub struct Builder {
+    upstream: String,
+    engines: Engines,
+    certify: Vec<Certification>,
+    routes: String,
+    patience: String,
+    limits: String,
+    yaml: Option<String>,
+}
+
+#[derive(Debug)]
+struct Certification {
+    route: String,
+    engine: Arc<dyn LocalEngine>,
+    rows: Vec<LabelledRequest>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            upstream: "http://127.0.0.1:9".to_owned(),
+            engines: Engines::new(),
+            certify: Vec::new(),
+            routes: ROUTE.to_owned(),
+            patience: "retries: 0".to_owned(),
+            limits: "keep_alive: 5s".to_owned(),
+            yaml: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Escalates to this upstream, as `large`.
+    #[must_use]
+    pub fn upstream(self, upstream: &ScriptedUpstream) -> Self {
+        self.upstream_at(&upstream.url())
+    }
+
+    /// Escalates to this address, as `large`.
+    #[must_use]
+    pub fn upstream_at(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.upstream);
+        self
+    }
+
+    /// Drafts with this engine under the name `small`.
+    #[must_use]
+    pub fn engine(mut self, engine: Arc<dyn LocalEngine>) -> Self {
+        self.engines.insert("small".to_owned(), engine);
+        self
+    }
+
+    /// The routes, as YAML list entries. Without this there is one: `main`, for the model `auto`.
+    #[must_use]
+    pub fn routes(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.routes);
+        self
+    }
+
+    /// How long and how often the upstream is asked, as entries of a YAML flow mapping. Without this: no retries.
+    #[must_use]
+    pub fn patience(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.patience);
+        self
+    }
+
+    /// The limits, as entries of a YAML flow mapping.
+    #[must_use]
+    pub fn limits(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.limits);
+        self
+    }
+
+    /// A whole configuration in place of the pieces; `{upstream}` stands for the upstream's address.
+    #[must_use]
+    pub fn config_yaml(mut self, yaml: &str) -> Self {
+        self.yaml = Some(yaml.to_owned());
+        self
+    }
+
+    /// Gives `route` the certificate that a calibration of `engine` over `rows` earns.
+    #[must_use]
+    pub fn certified(
+        mut self,
+        route: &str,
+        engine: Arc<dyn LocalEngine>,
+        rows: Vec<LabelledRequest>,
+    ) -> Self {
+        self.certify.push(Certification {
+            route: route.to_owned(),
+            engine,
+            rows,
+        });
+        self
+    }
+
+    /// Starts the gateway.
+    ///
+    /// # Panics
+    /// If the configuration has a problem, a certificate is not earned, or there is no free port.
+    pub async fn start(self) -> TestGateway {
+        crate::log::capture();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = self.config(&folder);
+        let mut certificates = BTreeMap::new();
+        for certification in &self.certify {
+            certificates.insert(
+                certification.route.clone(),
+                earn(&config, certification).await,
+            );
+        }
+        let ledger = Ledger::in_memory().expect("a ledger in memory");
+        let app = App::new(config, self.engines, certificates, ledger.clone()).expect("an app");
+        TestGateway::serve(Arc::new(app), ledger, folder).await
+    }
+
+    fn config(&self, folder: &TempDir) -> Config {
+        for (name, text) in [
+            ("a.key", CLIENT_KEY),
+            ("b.key", OTHER_KEY),
+            ("upstream.key", UPSTREAM_KEY),
+            ("model.gguf", ""),
+        ] {
+            std::fs::write(folder.path().join(name), text).expect("a file in the temporary folder");
+        }
+        let text = self
+            .yaml
+            .clone()
+            .unwrap_or_else(|| self.yaml())
+            .replace("{upstream}", &self.upstream);
+        parse(&text, folder.path())
+    }
+
+    fn yaml(&self) -> String {
+        let Self {
+            patience,
+            limits,
+            routes,
+            ..
+        } = self;
+        format!(
+            "\
+listen: 127.0.0.1:0
+keys:
+  - {{ name: team-a, key: file:a.key }}
+  - {{ name: team-b, key: file:b.key }}
+models:
+  small: {{ path: model.gguf, cost_per_hour: \"3.6\" }}
+upstreams:
+  large:
+    {{
+      base_url: \"{{upstream}}/v1\",
+      key: file:upstream.key,
+      prices: {{ gpt-large: {{ input: \"2.00\", output: \"8.00\" }} }},
+      {patience},
+    }}
+limits: {{ {limits} }}
+routes:
+{routes}"
+        )
+    }
+}
+
+fn parse(text: &str, folder: &Path) -> Config {
+    Config::parse(text, folder, "test.yaml").unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+async fn earn(config: &Config, certification: &Certification) -> Certificate {
+    let Certification {
+        route,
+        engine,
+        rows,
+    } = certification;
+    let route = config.policy.route(route).expect("the route to certify");
+    let calibration = calibrate(engine, route, rows, || ())
+        .await
+        .expect("a calibration");
+    calibration
+        .certificate
+        .expect("a certificate that was earned")
+}

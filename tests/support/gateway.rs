@@ -1,0 +1,196 @@
+//! A gateway under test, over real HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use gateway::app::App;
+use gateway::ledger::Ledger;
+use gateway::report::{Query, Report};
+use gateway::server;
+use http::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::books::Books;
+use crate::builder::{Builder, CLIENT_KEY};
+use crate::client::{Answer, EventStream};
+use crate::wait::guarded;
+
+pub use reqwest::RequestBuilder;
+
+/// A running gateway. End the test with [`stop`](Self::stop), which checks the books; dropping it instead fails the
+/// test.
+#[derive(Debug)]
+pub struct TestGateway {
+    address: SocketAddr,
+    app: Arc<App>,
+    ledger: Ledger,
+    client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
+    _folder: TempDir,
+}
+
+impl TestGateway {
+    /// What to build one from.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) async fn serve(app: Arc<App>, ledger: Ledger, folder: TempDir) -> Self {
+        let listener = TcpListener::bind(app.config().listen)
+            .await
+            .expect("a port for the gateway");
+        let address = listener.local_addr().expect("the gateway's address");
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(server::serve(Arc::clone(&app), listener, async move {
+            let _ = stopped.await;
+        }));
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let (stop, serving) = (Some(stop), Some(serving));
+        Self {
+            address,
+            app,
+            ledger,
+            client,
+            stop,
+            serving,
+            _folder: folder,
+        }
+    }
+
+    /// Address of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The running parts.
+    #[must_use]
+    pub const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// A request without a key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// A chat request of `team-a`, not sent yet.
+    pub fn post(&self, body: &Value) -> RequestBuilder {
+        self.request(Method::POST, "/v1/chat/completions")
+            .bearer_auth(CLIENT_KEY)
+            .json(body)
+    }
+
+    /// Sends a request and reads its whole answer.
+    ///
+    /// # Panics
+    /// If the connection fails.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        Answer::read(
+            guarded("a response", request.send())
+                .await
+                .expect("a response"),
+        )
+        .await
+    }
+
+    /// The whole answer to a chat request of `team-a`.
+    pub async fn ask(&self, body: &Value) -> Answer {
+        self.send(self.post(body)).await
+    }
+
+    /// The streamed answer to a chat request of `team-a`; asks for a stream.
+    ///
+    /// # Panics
+    /// If the connection fails.
+    pub async fn stream(&self, body: &Value) -> EventStream {
+        let mut body = body.clone();
+        body["stream"] = json!(true);
+        let response = guarded("response headers", self.post(&body).send()).await;
+        EventStream::new(response.expect("a response"))
+    }
+
+    /// The answer to a GET of `team-a`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path).bearer_auth(CLIENT_KEY))
+            .await
+    }
+
+    /// What the ledger holds now.
+    pub async fn books(&self) -> Books {
+        Books::of(&self.ledger).await
+    }
+
+    /// The report by route.
+    ///
+    /// # Panics
+    /// If the ledger cannot be read.
+    pub async fn report(&self) -> Report {
+        Report::from_ledger(&self.ledger, Query::default())
+            .await
+            .expect("a report")
+    }
+
+    /// Accounts that are open now.
+    #[must_use]
+    pub fn open_accounts(&self) -> u64 {
+        self.ledger.open_accounts()
+    }
+
+    /// Begins to stop, without waiting for it.
+    pub fn begin_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Stops gracefully, checks that nothing was left unsettled, and returns the books.
+    ///
+    /// # Panics
+    /// If an account is still open, or a row was lost.
+    pub async fn stop(mut self) -> Books {
+        self.begin_stop();
+        let serving = self.serving.take().expect("a gateway is stopped once");
+        guarded("the gateway to drain", serving)
+            .await
+            .expect("a server that does not panic");
+        assert_eq!(self.open_accounts(), 0, "accounts left open");
+        let books = self.books().await;
+        let health = self.ledger.health();
+        assert_eq!(
+            (health.overflowed, health.refused),
+            (0, 0),
+            "rows that never reached the ledger"
+        );
+        let open: Vec<_> = books
+            .exchanges
+            .iter()
+            .filter(|e| e.outcome.is_none())
+            .collect();
+        assert!(open.is_empty(), "exchanges without a settlement: {open:#?}");
+        books
+    }
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        // After a failure the test says what failed; a second panic would only hide it.
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(self.open_accounts(), 0, "accounts left open");
+        assert!(
+            self.serving.is_none(),
+            "end the test with `stop`, so that the books are checked"
+        );
+    }
+}
