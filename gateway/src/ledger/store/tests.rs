@@ -161,17 +161,18 @@ async fn one_bad_row_does_not_take_its_batch_along() {
 #[tokio::test]
 async fn a_full_queue_makes_senders_wait_and_drops_count() {
     let ledger = Ledger::in_memory().unwrap();
-    let (release, held) = std::sync::mpsc::channel::<()>();
-    // Keeps the writer busy until the test lets go of it.
-    let hold = Message::Read(Box::new(move |_| {
-        let _released = held.recv();
-    }));
-    ledger.send_now(hold);
     let account = ledger.open_exchange(opening("intent")).await;
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = tokio::sync::oneshot::channel::<()>();
+    // Keeps the writer busy until the test lets go of it.
+    ledger.send_now(Message::Read(Box::new(move |_| {
+        let _told = begin.send(());
+        let _released = held.recv();
+    })));
+    // From here on the writer takes nothing, so what is full stays full.
+    begun.await.unwrap();
     while ledger.queue.capacity() > 0 {
         ledger.send_now(Message::Read(Box::new(|_| {})));
-        // The writer may take the first messages while the queue fills.
-        tokio::task::yield_now().await;
     }
     let waiting = account.attempt(local(AttemptOutcome::Discarded));
     let hasty = tokio::time::timeout(Duration::from_millis(20), waiting).await;
