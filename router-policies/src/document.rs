@@ -1,14 +1,14 @@
 //! The route as it stands in a policy file, key by key. Reading checks types and unknown keys only;
 //! [`Policy::compile`](crate::Policy::compile) checks what the values mean. Nothing past it sees these types.
 
+mod matching;
 mod one_or_many;
 
 #[cfg(test)]
 mod tests;
 
+pub use matching::{MatchDocument, TextMatch};
 pub use one_or_many::OneOrMany;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,47 +45,6 @@ pub struct RouteDocument {
     /// What the route would have used without the small model; default: `upstream`.
     #[serde(default)]
     pub baseline: Option<UpstreamDocument>,
-}
-
-/// What a request must look like. All the conditions given must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MatchDocument {
-    /// Names in the request's `model` field, exact or with `*` for any run of characters; default: `*`.
-    #[serde(default = "any_model")]
-    pub model: OneOrMany<String>,
-    /// A condition on the system prompt.
-    #[serde(default)]
-    pub system: Option<TextMatch>,
-    /// Values of request headers, exact or with `*`. Names are compared without regard to case.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-}
-
-impl Default for MatchDocument {
-    fn default() -> Self {
-        Self {
-            model: any_model(),
-            system: None,
-            headers: BTreeMap::new(),
-        }
-    }
-}
-
-fn any_model() -> OneOrMany<String> {
-    OneOrMany::One("*".to_owned())
-}
-
-/// A condition on a text; case counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TextMatch {
-    /// The whole text.
-    Equals(String),
-    /// How the text starts.
-    Prefix(String),
-    /// What occurs somewhere in the text.
-    Contains(String),
 }
 
 /// Who may answer.

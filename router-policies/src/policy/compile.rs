@@ -1,5 +1,6 @@
 //! From documents to routes, collecting every problem on the way.
 
+mod matching;
 mod parts;
 
 use std::collections::HashMap;
@@ -71,7 +72,7 @@ fn compile_route(
     problems: &mut Problems,
 ) -> Route {
     parts::check_name(path, &document.name, problems);
-    let matcher = parts::matcher(&format!("{path}.match"), document.r#match.clone(), problems);
+    let matcher = matching::matcher(&format!("{path}.match"), document.r#match.clone(), problems);
     let action = match document.action {
         ActionDocument::LocalFirst => Action::LocalFirst,
         ActionDocument::LocalOnly => Action::LocalOnly,
