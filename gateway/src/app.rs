@@ -1,28 +1,19 @@
 //! The composition root: every long-lived part, built once and handed down.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use local_engine::LocalEngine;
-use router_policies::Certificate;
 
 use crate::cache::AnswerCache;
-use crate::config::Config;
 use crate::ledger::Ledger;
-use crate::upstream::Upstream;
-
-/// Local engines by model name.
-pub type Engines = BTreeMap<String, Arc<dyn LocalEngine>>;
+use crate::snapshot::Snapshot;
 
 /// The running gateway.
 #[derive(Debug)]
 pub struct App {
-    config: Config,
-    engines: Engines,
-    upstreams: BTreeMap<String, Upstream>,
-    certificates: BTreeMap<String, Certificate>,
+    snapshot: ArcSwap<Snapshot>,
     ledger: Ledger,
     cache: AnswerCache,
     draining: AtomicBool,
@@ -30,62 +21,27 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together. `certificates` are by route name.
-    ///
-    /// # Errors
-    /// A text for the operator when an upstream's client cannot be built.
-    pub fn new(
-        config: Config,
-        engines: Engines,
-        certificates: BTreeMap<String, Certificate>,
-        ledger: Ledger,
-    ) -> Result<Self, String> {
-        let upstreams = config
-            .upstreams
-            .iter()
-            .map(|(name, settings)| Ok((name.clone(), Upstream::new(name, settings)?)))
-            .collect::<Result<_, String>>()?;
-        Ok(Self {
-            config,
-            engines,
-            upstreams,
-            certificates,
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(snapshot: Snapshot, ledger: Ledger) -> Self {
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
             ledger,
             cache: AnswerCache::new(),
             draining: AtomicBool::new(false),
             started: Timestamp::now(),
-        })
+        }
     }
 
-    /// The configuration.
+    /// The snapshot in force. A request takes it once and keeps it.
     #[must_use]
-    pub const fn config(&self) -> &Config {
-        &self.config
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
     }
 
-    /// The engine of a configured local model.
-    #[must_use]
-    pub fn engine(&self, model: &str) -> Option<&Arc<dyn LocalEngine>> {
-        self.engines.get(model)
-    }
-
-    /// All engines with their names.
-    pub fn engines(&self) -> impl Iterator<Item = (&str, &Arc<dyn LocalEngine>)> {
-        self.engines
-            .iter()
-            .map(|(name, engine)| (name.as_str(), engine))
-    }
-
-    /// A configured upstream.
-    #[must_use]
-    pub fn upstream(&self, name: &str) -> Option<&Upstream> {
-        self.upstreams.get(name)
-    }
-
-    /// The certificate of a route, if one was made.
-    #[must_use]
-    pub fn certificate(&self, route: &str) -> Option<&Certificate> {
-        self.certificates.get(route)
+    /// Puts another snapshot in force for all requests that begin from now on.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
     }
 
     /// The ledger.

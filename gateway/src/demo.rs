@@ -23,6 +23,7 @@ use crate::cli::calibrate::until_ready;
 use crate::cli::{Failure, say, until_told_to_stop};
 use crate::ledger::{Ledger, LedgerUrl, writer_is_alive};
 use crate::server;
+use crate::snapshot::Snapshot;
 use gateway::Large;
 
 /// Where the demo leaves its ledger.
@@ -73,9 +74,8 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failure> {
         .await
         .map_err(|e| Failure::environment(format!("cannot listen on {}: {e}", config.listen)))?;
     let address = listener.local_addr().map_err(Failure::environment)?;
-    let app = Arc::new(
-        App::new(config, engines, certificates, ledger.clone()).map_err(Failure::environment)?,
-    );
+    let snapshot = Snapshot::new(config, engines, certificates).map_err(Failure::environment)?;
+    let app = Arc::new(App::new(snapshot, ledger.clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = AbortOnDropHandle::new(tokio::spawn(server::serve(
         Arc::clone(&app),
@@ -86,7 +86,7 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failure> {
     )));
     let requests = traffic::mixed(arguments.requests);
     let outcomes = clients::send_all(address, requests).await?;
-    let graded = grade::grade(outcomes, &large, &engine, app.config()).await?;
+    let graded = grade::grade(outcomes, &large, &engine, app.snapshot().config()).await?;
     let summary = summary::summarise(&graded, &calibrations, &ledger, &large).await?;
     say(&if arguments.json {
         summary.json()

@@ -9,8 +9,8 @@ use local_engine::queued::{QueueSettings, Queued};
 use local_engine::worker::{Worker, WorkerSettings};
 use local_engine::{EngineSpec, LocalEngine, Quantization};
 
-use crate::app::Engines;
 use crate::config::{Config, LocalModel};
+use crate::snapshot::Engines;
 
 /// The hidden command that turns this program into an engine's worker.
 pub const WORKER_COMMAND: &str = "engine-worker";

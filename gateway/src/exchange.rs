@@ -23,14 +23,29 @@ use crate::fault::{Fault, FaultKind};
 use crate::ledger::{Account, ExchangeId, Opening, Price};
 use crate::openai::ChatRequest;
 use crate::server::Body;
+use crate::snapshot::Snapshot;
 
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use local::{draft, greedy_job};
+
+/// A request that is allowed in, before its body is understood.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// The long-lived parts.
+    pub(crate) app: Arc<App>,
+    /// The configuration that was in force when the request came.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Who asks.
+    pub(crate) principal: Principal,
+    /// What the ledger and the client call the exchange.
+    pub(crate) id: ExchangeId,
+}
 
 /// One request on its way through the gateway.
 #[derive(Debug)]
 struct Exchange {
     app: Arc<App>,
+    snapshot: Arc<Snapshot>,
     id: ExchangeId,
     route: Arc<Route>,
     request: ChatRequest,
@@ -40,40 +55,71 @@ struct Exchange {
     account: Account,
 }
 
-/// Answers a chat request.
-///
-/// # Errors
-/// A [`Fault`] that is already booked, for the server to render.
-pub(crate) async fn serve(
-    app: Arc<App>,
-    principal: Principal,
-    headers: &HeaderMap,
-    body: &[u8],
-    id: ExchangeId,
-) -> Result<Response<Body>, Fault> {
-    let request = ChatRequest::decode(body)?;
-    let system = request.system();
-    let route = match_route(&app, &request, &system, headers)?;
-    let opening = opening(&app, &route, &request, &principal, id);
-    let account = app.ledger().open_exchange(opening).await;
-    let exchange = Exchange {
-        app,
-        id,
-        route,
-        request,
-        system,
-        principal,
-        account,
-    };
-    if exchange.request.stream {
-        deliver::streamed(exchange).await
-    } else {
-        deliver::whole(exchange).await
+impl Incoming {
+    /// Answers a chat request.
+    ///
+    /// # Errors
+    /// A [`Fault`] that is already booked, for the server to render.
+    pub(crate) async fn serve(
+        self,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response<Body>, Fault> {
+        let request = ChatRequest::decode(body)?;
+        let system = request.system();
+        let route = match_route(&self.snapshot, &request, &system, headers)?;
+        let opening = self.opening(&route, &request);
+        let account = self.app.ledger().open_exchange(opening).await;
+        let exchange = Exchange {
+            app: self.app,
+            snapshot: self.snapshot,
+            id: self.id,
+            route,
+            request,
+            system,
+            principal: self.principal,
+            account,
+        };
+        if exchange.request.stream {
+            deliver::streamed(exchange).await
+        } else {
+            deliver::whole(exchange).await
+        }
+    }
+
+    fn opening(&self, route: &Route, request: &ChatRequest) -> Opening {
+        let config = self.snapshot.config();
+        let catalog = &config.catalog;
+        // A token is at least one byte, so the length of the body bounds the prompt.
+        let prompt = u64::try_from(request.bytes).unwrap_or(u64::MAX);
+        let answer = u64::from(request.max_tokens.unwrap_or(ASSUMED_MAX_TOKENS));
+        let reserved = route.upstream.as_ref().map_or(Price::FREE, |target| {
+            catalog
+                .rates(&target.upstream, &target.model)
+                .map_or(Price::Unpriced, |rates| rates.worst_case(prompt, answer))
+        });
+        Opening {
+            id: self.id,
+            started_at: Timestamp::now(),
+            route: route.name.clone(),
+            principal: self.principal.name.clone(),
+            client_model: request.model.clone(),
+            streamed: request.stream,
+            policy_version: config.version.clone(),
+            baseline: route
+                .baseline
+                .as_ref()
+                .map(|b| catalog.baseline(&b.upstream, &b.model)),
+            reserved,
+        }
     }
 }
 
+/// Answer tokens reserved where the client sets no limit.
+const ASSUMED_MAX_TOKENS: u32 = 4096;
+
 fn match_route(
-    app: &App,
+    snapshot: &Snapshot,
     request: &ChatRequest,
     system: &str,
     headers: &HeaderMap,
@@ -84,46 +130,16 @@ fn match_route(
         system,
         header: &header,
     };
-    app.config().policy.find(&facts).cloned().ok_or_else(|| {
-        Fault::new(
+    snapshot
+        .config()
+        .policy
+        .find(&facts)
+        .cloned()
+        .ok_or_else(|| {
+            Fault::new(
             FaultKind::ModelNotFound,
             "no route answers for this model; GET /v1/models lists those that are known by name",
         )
         .at("model")
-    })
-}
-
-/// Answer tokens reserved where the client sets no limit.
-const ASSUMED_MAX_TOKENS: u32 = 4096;
-
-fn opening(
-    app: &App,
-    route: &Route,
-    request: &ChatRequest,
-    principal: &Principal,
-    id: ExchangeId,
-) -> Opening {
-    let catalog = &app.config().catalog;
-    // A token is at least one byte, so the length of the body bounds the prompt.
-    let prompt = u64::try_from(request.bytes).unwrap_or(u64::MAX);
-    let answer = u64::from(request.max_tokens.unwrap_or(ASSUMED_MAX_TOKENS));
-    let reserved = route.upstream.as_ref().map_or(Price::FREE, |target| {
-        catalog
-            .rates(&target.upstream, &target.model)
-            .map_or(Price::Unpriced, |rates| rates.worst_case(prompt, answer))
-    });
-    Opening {
-        id,
-        started_at: Timestamp::now(),
-        route: route.name.clone(),
-        principal: principal.name.clone(),
-        client_model: request.model.clone(),
-        streamed: request.stream,
-        policy_version: app.config().version.clone(),
-        baseline: route
-            .baseline
-            .as_ref()
-            .map(|b| catalog.baseline(&b.upstream, &b.model)),
-        reserved,
-    }
+        })
 }

@@ -14,5 +14,6 @@ pub mod ledger;
 pub mod openai;
 pub mod report;
 pub mod server;
+pub mod snapshot;
 mod telemetry;
 pub mod upstream;

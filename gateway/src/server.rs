@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::exchange;
 use crate::fault::{Fault, FaultKind};
 use crate::ledger::ExchangeId;
+use crate::snapshot::Snapshot;
 use endpoint::Endpoint;
 
 /// Answers one request. Never fails: faults become responses here.
@@ -38,23 +39,25 @@ async fn dispatch(
     request: Request<Incoming>,
     id: ExchangeId,
 ) -> Result<Response<Body>, Fault> {
+    let snapshot = app.snapshot();
     match Endpoint::of(request.method(), request.uri().path())? {
         Endpoint::Health => Ok(respond::health()),
-        Endpoint::Ready => Ok(respond::ready(app)),
+        Endpoint::Ready => Ok(respond::ready(app, &snapshot)),
         Endpoint::Models => {
-            app.config().keys.authenticate(request.headers())?;
-            Ok(respond::models(app))
+            snapshot.config().keys.authenticate(request.headers())?;
+            Ok(respond::models(app, &snapshot))
         }
         Endpoint::Model(name) => {
-            app.config().keys.authenticate(request.headers())?;
-            respond::model(app, &name)
+            snapshot.config().keys.authenticate(request.headers())?;
+            respond::model(app, &snapshot, &name)
         }
-        Endpoint::ChatCompletions => chat(app, request, id).await,
+        Endpoint::ChatCompletions => chat(app, snapshot, request, id).await,
     }
 }
 
 async fn chat(
     app: &Arc<App>,
+    snapshot: Arc<Snapshot>,
     request: Request<Incoming>,
     id: ExchangeId,
 ) -> Result<Response<Body>, Fault> {
@@ -65,9 +68,15 @@ async fn chat(
         ));
     }
     // Before the body is read: strangers do not get to send megabytes.
-    let principal = app.config().keys.authenticate(request.headers())?;
+    let principal = snapshot.config().keys.authenticate(request.headers())?;
     let (head, body) = request.into_parts();
-    let limits = app.config().limits;
+    let limits = snapshot.config().limits;
     let bytes = read_limited(&head.headers, body, limits.body, limits.body_timeout).await?;
-    exchange::serve(Arc::clone(app), principal, &head.headers, &bytes, id).await
+    let exchange = exchange::Incoming {
+        app: Arc::clone(app),
+        snapshot,
+        principal,
+        id,
+    };
+    exchange.serve(&head.headers, &bytes).await
 }

@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gateway::app::{App, Engines};
+use gateway::app::App;
 use gateway::config::Config;
 use gateway::ledger::Ledger;
 use gateway::server;
+use gateway::snapshot::{Engines, Snapshot};
 use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -163,7 +164,8 @@ async fn start_gateway(upstream: SocketAddr, folder: &Path) -> Result<SocketAddr
     );
     let config = Config::parse(&yaml, folder, "bench")?;
     let (ledger, _) = Ledger::open(&config.ledger)?;
-    let app = App::new(config, Engines::new(), BTreeMap::new(), ledger)?;
+    let snapshot = Snapshot::new(config, Engines::new(), BTreeMap::new())?;
+    let app = App::new(snapshot, ledger);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(server::serve(

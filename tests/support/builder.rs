@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use gateway::app::{App, Engines};
+use gateway::app::App;
 use gateway::config::Config;
 use gateway::learning::{LabelledRequest, calibrate};
 use gateway::ledger::Ledger;
+use gateway::snapshot::{Engines, Snapshot};
 use local_engine::LocalEngine;
 use router_policies::Certificate;
 use tempfile::TempDir;
@@ -145,7 +146,8 @@ impl Builder {
             );
         }
         let ledger = Ledger::in_memory().expect("a ledger in memory");
-        let app = App::new(config, self.engines, certificates, ledger.clone()).expect("an app");
+        let snapshot = Snapshot::new(config, self.engines, certificates).expect("a snapshot");
+        let app = App::new(snapshot, ledger.clone());
         TestGateway::serve(Arc::new(app), ledger, folder).await
     }
 

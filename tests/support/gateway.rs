@@ -42,7 +42,7 @@ impl TestGateway {
     }
 
     pub(crate) async fn serve(app: Arc<App>, ledger: Ledger, folder: TempDir) -> Self {
-        let listener = TcpListener::bind(app.config().listen)
+        let listener = TcpListener::bind(app.snapshot().config().listen)
             .await
             .expect("a port for the gateway");
         let address = listener.local_addr().expect("the gateway's address");

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::learning::load_certificates;
 use crate::ledger::Ledger;
+use crate::snapshot::Snapshot;
 use crate::{engines, server};
 
 pub(super) async fn run(path: &Path) -> Result<(), Failure> {
@@ -29,7 +30,8 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
         .await
         .map_err(|e| Failure::environment(format!("cannot listen on {}: {e}", config.listen)))?;
     let address = listener.local_addr().map_err(Failure::environment)?;
-    let app = App::new(config, engines, certificates, ledger.clone()).map_err(Failure::input)?;
+    let snapshot = Snapshot::new(config, engines, certificates).map_err(Failure::input)?;
+    let app = App::new(snapshot, ledger.clone());
     say(&format!("listening on http://{address}"));
     server::serve(Arc::new(app), listener, until_told_to_stop()).await;
     ledger.close().await.map_err(Failure::environment)

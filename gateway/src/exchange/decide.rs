@@ -94,7 +94,7 @@ impl Exchange {
 
     fn cache_key(&self) -> Option<CacheKey> {
         self.route.cache?;
-        let version = &self.app.config().version;
+        let version = &self.snapshot.config().version;
         Some(CacheKey::new(
             &self.principal.name,
             &self.route.name,

@@ -54,7 +54,7 @@ pub(super) async fn whole(exchange: Exchange) -> Result<Response<Body>, Fault> {
 /// # Errors
 /// The fault, booked, if it happens before the headers are out.
 pub(super) async fn streamed(exchange: Exchange) -> Result<Response<Body>, Fault> {
-    let keep_alive = exchange.app.config().limits.keep_alive;
+    let keep_alive = exchange.snapshot.config().limits.keep_alive;
     let mut headers = HeaderMap::new();
     exchange.tell(&mut headers, None);
     let mut deciding: Deciding = Box::pin(async move {
@@ -128,7 +128,7 @@ impl Exchange {
     }
 
     fn certificate_id(&self, told: &Told) -> Option<String> {
-        let certificate = self.app.certificate(&self.route.name)?;
+        let certificate = self.snapshot.certificate(&self.route.name)?;
         matches!(told.source, Source::Local).then(|| crate::learning::certificate_id(certificate))
     }
 }

@@ -58,7 +58,7 @@ impl Exchange {
         let target = self.route.upstream.as_ref();
         // The policy was compiled against the configured upstreams, so this is a defect if it ever fails.
         target
-            .and_then(|target| Some((target, self.app.upstream(&target.upstream)?)))
+            .and_then(|target| Some((target, self.snapshot.upstream(&target.upstream)?)))
             .ok_or_else(|| Fault::new(FaultKind::Internal, "the route has no upstream"))
     }
 
@@ -68,7 +68,7 @@ impl Exchange {
             provider: target.upstream.clone(),
             model: target.model.clone(),
             pricing: self
-                .app
+                .snapshot
                 .config()
                 .catalog
                 .pricing(&target.upstream, &target.model),

@@ -40,7 +40,7 @@ fn hex(bytes: &[u8]) -> String {
 impl Exchange {
     /// The judge of this request's draft.
     pub(super) fn judge(&self, info: &ModelInfo, plan: &LocalPlan) -> Judge {
-        let certificate = self.app.certificate(&self.route.name);
+        let certificate = self.snapshot.certificate(&self.route.name);
         let fingerprint = fingerprint(info, &plan.answer, &self.system);
         Judge::for_route(self.route.trust, certificate, &fingerprint)
     }

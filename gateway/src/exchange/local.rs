@@ -77,7 +77,7 @@ impl Exchange {
         if self.local_obstacle(plan).is_some() {
             return escalate(Reason::Unsupported);
         }
-        let Some(engine) = self.app.engine(&plan.model) else {
+        let Some(engine) = self.snapshot.engine(&plan.model) else {
             return escalate(Reason::EngineDown);
         };
         let Some(info) = engine.info().filter(|_| engine.health() == Health::Ready) else {
@@ -166,7 +166,7 @@ impl Exchange {
     }
 
     fn local_attempt_plan(&self, plan: &LocalPlan) -> AttemptPlan {
-        let model = self.app.config().models.get(&plan.model);
+        let model = self.snapshot.config().models.get(&plan.model);
         AttemptPlan {
             engine: Engine::Local,
             provider: "local".to_owned(),

@@ -21,7 +21,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves connections until `stop` completes, then lets running requests end within the configured time.
 pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
-    let permits = Arc::new(Semaphore::new(app.config().limits.connections));
+    let permits = Arc::new(Semaphore::new(app.snapshot().config().limits.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let server = connection_builder(&app);
@@ -57,7 +57,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
 }
 
 fn connection_builder(app: &App) -> auto::Builder<TokioExecutor> {
-    let limits = app.config().limits;
+    let limits = app.snapshot().config().limits;
     let mut server = auto::Builder::new(TokioExecutor::new());
     // Without a timer hyper ignores the header timeout.
     server
@@ -91,7 +91,7 @@ async fn accept(
 }
 
 async fn drain(app: &App, graceful: GracefulShutdown, mut connections: JoinSet<()>) {
-    let grace = app.config().limits.drain;
+    let grace = app.snapshot().config().limits.drain;
     tracing::info!(connections = connections.len(), "draining");
     if timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::fault::{Blame, Fault, FaultKind, Retry};
 use crate::ledger::ExchangeId;
 use crate::openai;
+use crate::snapshot::Snapshot;
 
 /// A JSON response.
 pub(super) fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
@@ -80,8 +81,8 @@ pub(super) fn health() -> Response<Body> {
 }
 
 /// `GET /readyz`. A model that is still loading does not make the gateway unready: it escalates meanwhile.
-pub(super) fn ready(app: &App) -> Response<Body> {
-    let models: serde_json::Map<String, Value> = app
+pub(super) fn ready(app: &App, snapshot: &Snapshot) -> Response<Body> {
+    let models: serde_json::Map<String, Value> = snapshot
         .engines()
         .map(|(name, engine)| {
             let health = match engine.health() {
@@ -101,16 +102,16 @@ pub(super) fn ready(app: &App) -> Response<Body> {
 }
 
 /// `GET /v1/models`.
-pub(super) fn models(app: &App) -> Response<Body> {
+pub(super) fn models(app: &App, snapshot: &Snapshot) -> Response<Body> {
     json_response(
         StatusCode::OK,
-        &openai::model_list(&client_models(app), app.started_seconds()),
+        &openai::model_list(&client_models(snapshot), app.started_seconds()),
     )
 }
 
 /// `GET /v1/models/{id}`.
-pub(super) fn model(app: &App, name: &str) -> Result<Response<Body>, Fault> {
-    if client_models(app).iter().any(|known| known == name) {
+pub(super) fn model(app: &App, snapshot: &Snapshot, name: &str) -> Result<Response<Body>, Fault> {
+    if client_models(snapshot).iter().any(|known| known == name) {
         return Ok(json_response(
             StatusCode::OK,
             &openai::model_card(name, app.started_seconds()),
@@ -119,8 +120,9 @@ pub(super) fn model(app: &App, name: &str) -> Result<Response<Body>, Fault> {
     Err(Fault::new(FaultKind::ModelNotFound, "no route answers for this model").at("model"))
 }
 
-fn client_models(app: &App) -> Vec<String> {
-    app.config()
+fn client_models(snapshot: &Snapshot) -> Vec<String> {
+    snapshot
+        .config()
         .policy
         .client_models()
         .into_iter()
