@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use crate::cache::AnswerCache;
 use crate::ledger::Ledger;
+use crate::reload::{ReloadFailure, ReloadStatus};
 use crate::snapshot::Snapshot;
+use crate::telemetry::Metrics;
 
 /// The running gateway.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct App {
     cache: AnswerCache,
     draining: AtomicBool,
     started: Timestamp,
+    reload: Mutex<ReloadStatus>,
+    metrics: Metrics,
 }
 
 impl App {
@@ -30,6 +35,8 @@ impl App {
             cache: AnswerCache::new(),
             draining: AtomicBool::new(false),
             started: Timestamp::now(),
+            reload: Mutex::new(ReloadStatus::loaded()),
+            metrics: Metrics::new(),
         }
     }
 
@@ -42,6 +49,24 @@ impl App {
     /// Puts another snapshot in force for all requests that begin from now on.
     pub fn replace(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
+        *self.reload.lock() = ReloadStatus::loaded();
+    }
+
+    /// Notes that a configuration was not taken.
+    pub(crate) fn reload_failed(&self, failure: ReloadFailure) {
+        self.reload.lock().failure = Some(failure);
+    }
+
+    /// How the configuration in force came to be.
+    #[must_use]
+    pub fn reload_status(&self) -> ReloadStatus {
+        self.reload.lock().clone()
+    }
+
+    /// What `/metrics` tells.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The ledger.

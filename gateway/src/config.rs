@@ -49,7 +49,7 @@ pub struct Config {
 }
 
 /// One local model.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalModel {
     /// GGUF file, or folder with weights and tokenizer.
     pub path: PathBuf,
@@ -78,6 +78,18 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Time for running requests at shutdown.
     pub drain: Duration,
+}
+
+impl LocalModel {
+    /// Whether an engine that runs `self` may go on as `other`: only the price differs, if anything.
+    #[must_use]
+    pub fn runs_like(&self, other: &Self) -> bool {
+        let rate = other.rate;
+        Self {
+            rate,
+            ..self.clone()
+        } == *other
+    }
 }
 
 impl Default for Limits {
@@ -110,10 +122,15 @@ impl Config {
     /// As [`load`](Self::load).
     pub fn parse(text: &str, folder: &Path, name: &str) -> Result<Self, ConfigError> {
         let document = document::read(text).map_err(|p| ConfigError::new(name, vec![p]))?;
-        let digest = Sha256::digest(text.as_bytes());
-        let version = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
-        build::build(document, folder, version).map_err(|problems| ConfigError::new(name, problems))
+        build::build(document, folder, version_of(text))
+            .map_err(|problems| ConfigError::new(name, problems))
     }
+}
+
+/// [`Config::version`] of a file with this text.
+pub(crate) fn version_of(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::app::App;
 use crate::cli::calibrate::until_ready;
 use crate::cli::{Failure, say, until_told_to_stop};
+use crate::engines::StartEngine;
 use crate::ledger::{Ledger, LedgerUrl, writer_is_alive};
 use crate::server;
 use crate::snapshot::Snapshot;
@@ -61,7 +62,9 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failure> {
     let model = bundle::unpack()?;
     let config = gateway::config(model.path(), &large, arguments.listen)?;
     let program = std::env::current_exe().map_err(Failure::environment)?;
-    let engines = crate::engines::start(&config, &program).map_err(Failure::environment)?;
+    let engines = StartEngine::workers(program)
+        .start_all(&config)
+        .map_err(Failure::environment)?;
     let engine = engines
         .get(gateway::MODEL)
         .cloned()

@@ -1,8 +1,9 @@
 //! Starting the local models: each in a supervised worker process behind a bounded queue.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use local_engine::queued::{QueueSettings, Queued};
@@ -15,23 +16,62 @@ use crate::snapshot::Engines;
 /// The hidden command that turns this program into an engine's worker.
 pub const WORKER_COMMAND: &str = "engine-worker";
 
-/// Starts a worker for every configured model. `program` is this executable.
-///
-/// # Errors
-/// A text for the operator when a model's settings make no sense.
-pub fn start(config: &Config, program: &Path) -> Result<Engines, String> {
-    config
-        .models
-        .iter()
-        .map(|(name, model)| {
-            let spec = spec(model).map_err(|e| format!("models.{name}.{e}"))?;
-            let mut settings = WorkerSettings::new(program, [WORKER_COMMAND], spec);
-            settings.environment = environment(model);
-            let worker: Arc<dyn LocalEngine> = Arc::new(Worker::start(settings));
-            let queued: Arc<dyn LocalEngine> = Arc::new(Queued::new(worker, &queue(model)));
-            Ok((name.clone(), queued))
-        })
-        .collect()
+/// Starts the engine of one configured model, given its name; the error is a text for the operator.
+pub struct StartEngine(Box<StartFn>);
+
+type StartFn = dyn Fn(&str, &LocalModel) -> Result<Arc<dyn LocalEngine>, String> + Send + Sync;
+
+impl StartEngine {
+    /// Starts engines with `start`.
+    pub fn new<F>(start: F) -> Self
+    where
+        F: Fn(&str, &LocalModel) -> Result<Arc<dyn LocalEngine>, String> + Send + Sync + 'static,
+    {
+        Self(Box::new(start))
+    }
+
+    /// Starts each model in a supervised worker process; `program` is this executable.
+    #[must_use]
+    pub fn workers(program: PathBuf) -> Self {
+        Self::new(move |name, model| start_worker(&program, name, model))
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    /// A text for the operator when the model's settings make no sense.
+    pub fn start(&self, name: &str, model: &LocalModel) -> Result<Arc<dyn LocalEngine>, String> {
+        (self.0)(name, model)
+    }
+
+    /// Starts every configured model.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), for the first model that fails.
+    pub fn start_all(&self, config: &Config) -> Result<Engines, String> {
+        let models = config.models.iter();
+        models
+            .map(|(name, model)| Ok((name.clone(), self.start(name, model)?)))
+            .collect()
+    }
+}
+
+impl fmt::Debug for StartEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartEngine").finish_non_exhaustive()
+    }
+}
+
+fn start_worker(
+    program: &Path,
+    name: &str,
+    model: &LocalModel,
+) -> Result<Arc<dyn LocalEngine>, String> {
+    let spec = spec(model).map_err(|e| format!("models.{name}.{e}"))?;
+    let mut settings = WorkerSettings::new(program, [WORKER_COMMAND], spec);
+    settings.environment = environment(model);
+    let worker: Arc<dyn LocalEngine> = Arc::new(Worker::start(settings));
+    Ok(Arc::new(Queued::new(worker, &queue(model))))
 }
 
 fn spec(model: &LocalModel) -> Result<EngineSpec, String> {

@@ -43,6 +43,7 @@ async fn dispatch(
     match Endpoint::of(request.method(), request.uri().path())? {
         Endpoint::Health => Ok(respond::health()),
         Endpoint::Ready => Ok(respond::ready(app, &snapshot)),
+        Endpoint::Metrics => Ok(respond::metrics(app)),
         Endpoint::Models => {
             snapshot.config().keys.authenticate(request.headers())?;
             Ok(respond::models(app, &snapshot))

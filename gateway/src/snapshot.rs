@@ -8,6 +8,7 @@ use local_engine::LocalEngine;
 use router_policies::Certificate;
 
 use crate::config::Config;
+use crate::engines::StartEngine;
 use crate::upstream::Upstream;
 
 /// Local engines by model name.
@@ -21,7 +22,7 @@ pub type Certificates = BTreeMap<String, Certificate>;
 pub struct Snapshot {
     config: Config,
     engines: Engines,
-    upstreams: BTreeMap<String, Upstream>,
+    upstreams: BTreeMap<String, Arc<Upstream>>,
     certificates: Certificates,
 }
 
@@ -38,8 +39,45 @@ impl Snapshot {
         let upstreams = config
             .upstreams
             .iter()
-            .map(|(name, settings)| Ok((name.clone(), Upstream::new(name, settings)?)))
+            .map(|(name, settings)| Ok((name.clone(), Arc::new(Upstream::new(name, settings)?))))
             .collect::<Result<_, String>>()?;
+        Ok(Self {
+            config,
+            engines,
+            upstreams,
+            certificates,
+        })
+    }
+
+    /// The snapshot of another configuration. Engines and connection pools whose settings are the same go on; engines
+    /// that are no longer named end with the last request that uses them.
+    ///
+    /// # Errors
+    /// A text for the operator when an engine or an upstream's client cannot be built.
+    pub fn next(
+        &self,
+        config: Config,
+        certificates: Certificates,
+        start_engine: &StartEngine,
+    ) -> Result<Self, String> {
+        let mut upstreams = BTreeMap::new();
+        for (name, settings) in &config.upstreams {
+            let same = self.config.upstreams.get(name) == Some(settings);
+            let upstream = match self.upstreams.get(name).filter(|_| same) {
+                Some(running) => Arc::clone(running),
+                None => Arc::new(Upstream::new(name, settings)?),
+            };
+            upstreams.insert(name.clone(), upstream);
+        }
+        let mut engines = Engines::new();
+        for (name, model) in &config.models {
+            let same = (self.config.models.get(name)).is_some_and(|old| old.runs_like(model));
+            let engine = match self.engines.get(name).filter(|_| same) {
+                Some(running) => Arc::clone(running),
+                None => start_engine.start(name, model)?,
+            };
+            engines.insert(name.clone(), engine);
+        }
         Ok(Self {
             config,
             engines,
@@ -70,7 +108,7 @@ impl Snapshot {
     /// A configured upstream.
     #[must_use]
     pub fn upstream(&self, name: &str) -> Option<&Upstream> {
-        self.upstreams.get(name)
+        self.upstreams.get(name).map(Arc::as_ref)
     }
 
     /// The certificate of a route, if one was made.

@@ -1,4 +1,8 @@
-//! The log: one line per request, on standard error, without prompts, completions or keys.
+//! The log: one line per request, on standard error, without prompts, completions or keys. And the metrics.
+
+mod metrics;
+
+pub use metrics::{MEDIA_TYPE, Metrics};
 
 use std::io::{self, IsTerminal};
 

@@ -44,6 +44,20 @@ pub struct UpstreamSettings {
     pub patience: Patience,
 }
 
+impl PartialEq for UpstreamSettings {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |settings: &Self| {
+            settings
+                .key
+                .as_ref()
+                .map(|key| key.expose_secret().to_owned())
+        };
+        self.base_url == other.base_url
+            && self.patience == other.patience
+            && key(self) == key(other)
+    }
+}
+
 /// One external API.
 #[derive(Debug)]
 pub struct Upstream {

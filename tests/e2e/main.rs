@@ -12,6 +12,7 @@ mod local_only;
 mod models;
 mod money;
 mod pass_through;
+mod reload;
 mod requests;
 mod secrecy;
 mod stream;

@@ -13,7 +13,7 @@ use local_engine::LocalEngine;
 use router_policies::Certificate;
 use tempfile::TempDir;
 
-use crate::gateway::TestGateway;
+use crate::gateway::{CONFIG_FILE, TestGateway};
 use crate::upstream::ScriptedUpstream;
 
 /// The key of the client `team-a`.
@@ -165,6 +165,7 @@ impl Builder {
             .clone()
             .unwrap_or_else(|| self.yaml())
             .replace("{upstream}", &self.upstream);
+        std::fs::write(folder.path().join(CONFIG_FILE), &text).expect("the configuration, written");
         parse(&text, folder.path())
     }
 

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gateway::app::App;
+use gateway::engines::StartEngine;
 use gateway::ledger::Ledger;
+use gateway::reload::Reloader;
 use gateway::report::{Query, Report};
 use gateway::server;
 use http::Method;
+use local_engine::LocalEngine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -21,6 +24,9 @@ use crate::wait::guarded;
 
 pub use reqwest::RequestBuilder;
 
+/// Name of the configuration file in the gateway's folder.
+pub(crate) const CONFIG_FILE: &str = "test.yaml";
+
 /// A running gateway. End the test with [`stop`](Self::stop), which checks the books; dropping it instead fails the
 /// test.
 #[derive(Debug)]
@@ -31,7 +37,7 @@ pub struct TestGateway {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestGateway {
@@ -62,7 +68,7 @@ impl TestGateway {
             client,
             stop,
             serving,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -123,6 +129,23 @@ impl TestGateway {
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path).bearer_auth(CLIENT_KEY))
             .await
+    }
+
+    /// Replaces the configuration file, without telling the gateway; `{upstream}` is not understood here.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    pub fn write_config(&self, yaml: &str) {
+        let file = self.folder.path().join(CONFIG_FILE);
+        std::fs::write(file, yaml).expect("the configuration, written");
+    }
+
+    /// A reloader of the configuration file; models that a new configuration adds are played by `engine`.
+    #[must_use]
+    pub fn reloader(&self, engine: Arc<dyn LocalEngine>) -> Reloader {
+        let start = StartEngine::new(move |_, _| Ok(Arc::clone(&engine)));
+        let file = self.folder.path().join(CONFIG_FILE);
+        Reloader::new(Arc::clone(&self.app), file, start)
     }
 
     /// What the ledger holds now.

@@ -10,7 +10,7 @@ use router_policies::Proof;
 
 use super::{Failure, progress_bar, say};
 use crate::config::Config;
-use crate::engines;
+use crate::engines::StartEngine;
 use crate::learning::{Calibration, calibrate, read_labelled, save_certificate};
 
 /// Arguments of `calibrate`.
@@ -47,7 +47,9 @@ pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
         })?;
     let rows = read_labelled(&arguments.labelled).map_err(Failure::input)?;
     let program = std::env::current_exe().map_err(Failure::environment)?;
-    let engines = engines::start(&config, &program).map_err(Failure::input)?;
+    let engines = StartEngine::workers(program)
+        .start_all(&config)
+        .map_err(Failure::input)?;
     let model = route
         .local
         .as_ref()

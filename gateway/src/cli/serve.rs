@@ -2,17 +2,24 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Failure, say};
 use crate::app::App;
 use crate::config::Config;
+use crate::engines::StartEngine;
 use crate::learning::load_certificates;
 use crate::ledger::Ledger;
+use crate::reload::{Reloader, watch};
+use crate::server;
 use crate::snapshot::Snapshot;
-use crate::{engines, server};
+
+/// How often the configuration file is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).map_err(Failure::input)?;
@@ -25,15 +32,18 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
         );
     }
     let program = std::env::current_exe().map_err(Failure::environment)?;
-    let engines = engines::start(&config, &program).map_err(Failure::input)?;
+    let start_engine = StartEngine::workers(program);
+    let engines = start_engine.start_all(&config).map_err(Failure::input)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|e| Failure::environment(format!("cannot listen on {}: {e}", config.listen)))?;
     let address = listener.local_addr().map_err(Failure::environment)?;
     let snapshot = Snapshot::new(config, engines, certificates).map_err(Failure::input)?;
-    let app = App::new(snapshot, ledger.clone());
+    let app = Arc::new(App::new(snapshot, ledger.clone()));
+    let reloader = Reloader::new(Arc::clone(&app), path.to_path_buf(), start_engine);
+    let _watching = AbortOnDropHandle::new(tokio::spawn(watch(Arc::new(reloader), LOOK_EVERY)));
     say(&format!("listening on http://{address}"));
-    server::serve(Arc::new(app), listener, until_told_to_stop()).await;
+    server::serve(app, listener, until_told_to_stop()).await;
     ledger.close().await.map_err(Failure::environment)
 }
 

@@ -11,6 +11,8 @@ pub(super) enum Endpoint {
     Health,
     /// `GET /readyz`: it takes requests.
     Ready,
+    /// `GET /metrics`.
+    Metrics,
     /// `GET /v1/models`.
     Models,
     /// `GET /v1/models/{id}`.
@@ -24,6 +26,7 @@ impl Endpoint {
         let (endpoint, allowed) = match path {
             "/healthz" => (Self::Health, Method::GET),
             "/readyz" => (Self::Ready, Method::GET),
+            "/metrics" => (Self::Metrics, Method::GET),
             "/v1/models" => (Self::Models, Method::GET),
             "/v1/chat/completions" => (Self::ChatCompletions, Method::POST),
             _ => match path.strip_prefix("/v1/models/") {

@@ -11,6 +11,7 @@ use crate::fault::{Blame, Fault, FaultKind, Retry};
 use crate::ledger::ExchangeId;
 use crate::openai;
 use crate::snapshot::Snapshot;
+use crate::telemetry::MEDIA_TYPE;
 
 /// A JSON response.
 pub(super) fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
@@ -98,7 +99,37 @@ pub(super) fn ready(app: &App, snapshot: &Snapshot) -> Response<Body> {
     } else {
         (StatusCode::OK, "ready")
     };
-    json_response(status, &json!({ "status": text, "models": models }))
+    let detail = json!({
+        "status": text,
+        "models": models,
+        "configuration": configuration(app, snapshot),
+    });
+    json_response(status, &detail)
+}
+
+/// A configuration that could not be taken does not make the gateway unready: the older one works.
+fn configuration(app: &App, snapshot: &Snapshot) -> Value {
+    let status = app.reload_status();
+    let mut detail = json!({
+        "version": snapshot.config().version,
+        "loaded_at": status.loaded_at.to_string(),
+    });
+    if let Some(failure) = status.failure {
+        detail["not_reloaded"] = json!({
+            "at": failure.at.to_string(),
+            "problem": failure.problem,
+        });
+    }
+    detail
+}
+
+/// `GET /metrics`.
+pub(super) fn metrics(app: &App) -> Response<Body> {
+    let mut response = Response::new(full(app.metrics().text()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    response
 }
 
 /// `GET /v1/models`.

@@ -112,3 +112,25 @@ fn it_serves_until_told_to_stop_and_keeps_its_books() {
         (&json!(1), &json!(1))
     );
 }
+
+#[test]
+fn a_hang_up_signal_makes_it_read_the_configuration_again() {
+    let folder = folder(&format!("listen: 127.0.0.1:0\n{GOOD}"));
+    let served = Served::start(folder.path());
+    let told = Command::new("kill")
+        .args(["-HUP", &served.child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(told.success());
+    // The file is the same, so that watching it is not what makes this happen.
+    let reloaded = || {
+        let metrics = served.request("GET /metrics", "");
+        metrics.contains("smallfirst_config_reloads_total{result=\"taken\"} 1")
+    };
+    let patience = std::time::Instant::now() + Duration::from_secs(60);
+    while !reloaded() {
+        assert!(std::time::Instant::now() < patience, "nothing was reloaded");
+        std::thread::yield_now();
+    }
+    assert_eq!(served.stop(), Some(0));
+}

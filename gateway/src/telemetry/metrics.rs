@@ -1,0 +1,69 @@
+//! Counters in the form that Prometheus reads (`OpenMetrics` 1.0). Labels come from the configuration or from fixed
+//! lists, never from requests.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Media type of [`Metrics::text`].
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All metrics of one gateway.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    reloads: Family<Reload, Counter>,
+    last_reload_ok: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reload {
+    result: &'static str,
+}
+
+impl Metrics {
+    /// All at their start.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("smallfirst");
+        let reloads = Family::<Reload, Counter>::default();
+        for result in ["taken", "refused"] {
+            // There from the start, so that the first refusal is an increase and can raise an alert.
+            let _exists = reloads.get_or_create(&Reload { result });
+        }
+        let last_reload_ok = Gauge::default();
+        last_reload_ok.set(1);
+        registry.register(
+            "config_reloads",
+            "Configurations that were read again, by whether they were put in force",
+            reloads.clone(),
+        );
+        registry.register(
+            "config_last_reload_successful",
+            "1 if the newest configuration is in force, 0 if an older one had to stay",
+            last_reload_ok.clone(),
+        );
+        Self {
+            registry,
+            reloads,
+            last_reload_ok,
+        }
+    }
+
+    /// Counts a reload.
+    pub(crate) fn config_reloaded(&self, taken: bool) {
+        let result = if taken { "taken" } else { "refused" };
+        self.reloads.get_or_create(&Reload { result }).inc();
+        self.last_reload_ok.set(i64::from(taken));
+    }
+
+    /// Everything, as text of [`MEDIA_TYPE`].
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _written = encode(&mut text, &self.registry);
+        text
+    }
+}
