@@ -20,6 +20,7 @@ mod number;
 mod policy;
 #[cfg(test)]
 mod random;
+mod replay;
 mod risk;
 mod scorer;
 mod signals;
@@ -36,6 +37,10 @@ pub use error::{PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn};
 pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
 pub use policy::{Action, Answer, LocalPlan, ModelRef, Names, Policy, Route, Trust};
+pub use replay::{
+    BINS, Bin, Calibrator, Doubt, NamedFit, NamedScorer, Operation, Outcome, Point, Ranking,
+    expected_error, reliability,
+};
 pub use risk::{
     Certified, Proof, RiskTarget, TargetError, binomial_cdf, certify, least_n, thresholds,
     upper_bound,

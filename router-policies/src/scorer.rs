@@ -1,8 +1,8 @@
 //! From features to the probability that a draft is bad.
 
-mod calibration;
+pub(crate) mod calibration;
 mod fit;
-mod logistic;
+pub(crate) mod logistic;
 mod standard;
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::units::Probability;
 /// tied drafts together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Calibration {
+pub(crate) enum Calibration {
     /// `slope · score + intercept` (Platt 1999).
     Platt { slope: f64, intercept: f64 },
     /// Steps of isotonic regression, strictly increasing in both values. Between the centres of two steps log-odds are
@@ -25,7 +25,7 @@ pub(super) enum Calibration {
 /// One step of isotonic regression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// Mean score of its rows.
     score: f64,
     /// Share of its rows that were bad.
@@ -38,7 +38,7 @@ const LEAST_SLOPE: f64 = 0.01;
 
 impl Calibration {
     /// Platt's sigmoid, with his smoothed targets, fitted to scores and labels of both kinds.
-    pub(super) fn platt(scored: &[(f64, bool)]) -> Result<Self, ScorerError> {
+    pub(crate) fn platt(scored: &[(f64, bool)]) -> Result<Self, ScorerError> {
         let bad = real(count(scored.iter().filter(|(_, bad)| *bad).count()));
         let all = real(count(scored.len()));
         let targets = [1.0 / (all - bad + 2.0), (bad + 1.0) / (bad + 2.0)];
@@ -63,7 +63,7 @@ impl Calibration {
     ///
     /// Shares of exactly 0 and 1 are moved to `1 / (2n + 2)` from the end: `n` labels cannot prove more, and it is less
     /// than any other step can have, so the order stays strict.
-    pub(super) fn isotonic(mut scored: Vec<(f64, bool)>) -> Self {
+    pub(crate) fn isotonic(mut scored: Vec<(f64, bool)>) -> Self {
         scored.sort_by(|a, b| a.0.total_cmp(&b.0));
         let least = 1.0 / (2.0 * real(count(scored.len())) + 2.0);
         let steps = pool(&scored)
@@ -77,7 +77,7 @@ impl Calibration {
     }
 
     /// Calibrated log-odds of a draft with this score.
-    pub(super) fn log_odds(&self, score: f64) -> f64 {
+    pub(crate) fn log_odds(&self, score: f64) -> f64 {
         match self {
             Self::Platt { slope, intercept } => slope * score + intercept,
             Self::Isotonic { steps } => interpolate(steps, score),

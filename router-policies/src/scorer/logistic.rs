@@ -16,7 +16,7 @@ const SETTLED: f64 = 1e-9;
 /// Elements of Statistical Learning*, §4.4.1); a step that does not improve the objective is halved until it does.
 /// The objective is convex, so there is one optimum and the way to it does not matter. `None` if the numbers are too
 /// wild for it to be found.
-pub(super) fn minimise<const N: usize>(
+pub(crate) fn minimise<const N: usize>(
     rows: &[([f64; N], f64)],
     penalty: [f64; N],
 ) -> Option<[f64; N]> {
