@@ -3,6 +3,7 @@
 pub(crate) mod calibrate;
 mod check;
 mod engine_worker;
+mod evidence;
 mod failure;
 pub(crate) mod report;
 mod serve;
@@ -52,6 +53,8 @@ enum Command {
     Calibrate(calibrate::CalibrateArguments),
     /// Reports what the requests of a ledger cost and saved.
     Report(report::ReportArguments),
+    /// Shows what the decisions about one request rested on, and makes them again.
+    Evidence(evidence::EvidenceArguments),
     /// Hosts one local model for a gateway that started this process.
     #[command(name = WORKER_COMMAND, hide = true)]
     EngineWorker,
@@ -91,6 +94,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check { config } => check::run(&config),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,
         Command::Report(arguments) => report::run(&arguments),
+        Command::Evidence(arguments) => evidence::run(&arguments),
         Command::EngineWorker => engine_worker::run().await,
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! Append-only rows go through one writer thread into SQLite. An exchange is held by
 //! an [`Account`], a guard that settles on every path out, a dropped future and a panic included.
-//! The rows carry token counts, durations, names and money: never a prompt, a completion or a key.
+//! The rows carry token counts, durations, names, money and statistics of drafts: never a prompt, a completion or a key.
 
 mod account;
 mod entry;
 mod error;
+mod evidence;
 mod money;
 mod rates;
 #[cfg(test)]
 pub(crate) mod samples;
 mod store;
 mod url;
+mod words;
 
 pub use account::{Account, AttemptEnd, AttemptGuard, AttemptPlan, Receipt};
 pub use entry::{
@@ -20,9 +22,14 @@ pub use entry::{
     Outcome, Settlement, Source,
 };
 pub use error::LedgerError;
+pub use evidence::{
+    ACCEPT, Decision, Disagreement, Document, DocumentKind, Draw, Evidence, Label, LabelRow, Mode,
+    Origin, Purpose, Recomputed, RepeatRow, StoppedAt, Turn, content_id,
+};
 pub use money::{ParseUsdError, Usd};
 pub use rates::{Catalog, LocalRate, Price, Pricing, Rates, Usage};
 pub use store::{Health, Ledger, Opened, read_only};
 pub use url::LedgerUrl;
 
+pub(crate) use evidence::is_kept as keeps_evidence;
 pub(crate) use store::writer_is_alive;

@@ -1,7 +1,7 @@
 //! The money report: what was spent, and what the declared baselines would have cost.
 //!
 //! Two kinds of figure, never in one column. *Spent* is real: the sum of every attempt, discarded
-//! drafts, failed tries and audits included. *Baseline* and *net saving* are counterfactual, for
+//! drafts, failed tries, audits and drafts made to learn included. *Baseline* and *net saving* are counterfactual, for
 //! the exchanges that can be compared:
 //!
 //! * a completed exchange is compared with its baseline cost (see [`BaselineMethod`]);
@@ -29,10 +29,13 @@ use crate::ledger::{Ledger, LedgerError, LedgerUrl, Usd, read_only, writer_is_al
 mod csv;
 mod facts;
 mod json;
+mod lessons;
 mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
+
+pub use lessons::{Lessons, Turned};
 
 /// What to report.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,6 +102,8 @@ pub struct Report {
     pub totals: Row,
     /// Compared exchanges by how their baseline came about.
     pub methods: BTreeMap<String, u64>,
+    /// Routes that began or stopped answering locally in the period, oldest first.
+    pub turns: Vec<Turned>,
 }
 
 /// One line of a report. Every request is in exactly one of `local`, `escalated`, `cache`,
@@ -135,9 +140,11 @@ pub struct Row {
     pub cost_upstream: Usd,
     /// Spent on upstreams to audit accepted answers.
     pub cost_audit: Usd,
+    /// Spent on drafts that were only made to learn.
+    pub cost_learning: Usd,
     /// Spent on drafts and tries that no client got; part of `cost_local` and `cost_upstream`.
     pub cost_discarded: Usd,
-    /// All that was spent, as far as priced: local + upstream + audit.
+    /// All that was spent, as far as priced: local + upstream + audit + learning.
     pub cost_actual: Usd,
     /// The part of `cost_actual` that belongs to uncompared exchanges.
     pub cost_uncompared: Usd,
@@ -153,6 +160,8 @@ pub struct Row {
     pub latency_p50: Option<Duration>,
     /// 95th percentile of the same.
     pub latency_p95: Option<Duration>,
+    /// What was learnt.
+    pub lessons: Lessons,
     /// How often each reason for escalating or failing was given.
     pub reasons: BTreeMap<String, u64>,
 }

@@ -212,7 +212,7 @@ impl Book {
             attempt.outcome,
             AttemptOutcome::Accepted | AttemptOutcome::Answered
         );
-        if used && attempt.engine != Engine::Audit {
+        if used && attempt.engine.answers() {
             tally.answer = Some(Answer {
                 engine: attempt.engine,
                 provider: attempt.provider.clone(),

@@ -2,41 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rates::{Price, Pricing, Rates, Usage};
-
-/// An enum whose variants are stored and shown as fixed words.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl $name {
-            /// The word stored in the ledger and shown to people.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-
-            /// The variant of a stored word.
-            #[must_use]
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
+use super::words::words;
 
 words! {
     /// What an attempt ran on.
@@ -47,6 +20,8 @@ words! {
         Upstream = "upstream",
         /// The external API, to learn whether an accepted answer would have differed.
         Audit = "audit",
+        /// The small model, to learn how good its draft would have been. No client waits for it.
+        Learning = "learning",
     }
 }
 
@@ -59,7 +34,7 @@ words! {
         Discarded = "discarded",
         /// It broke: an error, a timeout, a crash.
         Failed = "failed",
-        /// The upstream's answer was used (for an audit: compared).
+        /// The upstream's answer was used (for an audit and a draft made to learn: compared).
         Answered = "answered",
         /// Stopped because nobody waited for it any more.
         Cancelled = "cancelled",
@@ -121,6 +96,14 @@ impl ExchangeId {
     }
 }
 
+impl FromStr for ExchangeId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}
+
 impl From<Uuid> for ExchangeId {
     fn from(id: Uuid) -> Self {
         Self(id)
@@ -130,6 +113,20 @@ impl From<Uuid> for ExchangeId {
 impl fmt::Display for ExchangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
+    }
+}
+
+impl Engine {
+    /// Whether it runs on this machine, so that its time is what costs.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        matches!(self, Self::Local | Self::Learning)
+    }
+
+    /// Whether it serves the client; the others only teach.
+    #[must_use]
+    pub const fn answers(self) -> bool {
+        matches!(self, Self::Local | Self::Upstream)
     }
 }
 

@@ -21,9 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::account::Account;
 use super::entry::{Attempt, AttemptRow, ExchangeId, Opening, SettlementRow};
 use super::error::LedgerError;
+use super::evidence::{Decision, Document, EvidenceRow, LabelRow, RepeatRow, Turn};
 use super::url::LedgerUrl;
 
 mod connection;
+mod evidence_rows;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -82,6 +84,8 @@ pub(super) enum Message {
     Attempt(Box<AttemptRow>),
     /// An exchange has ended.
     Settle(Box<SettlementRow>),
+    /// What a decision rested on, or what was learnt of it.
+    Evidence(Box<EvidenceRow>),
     /// Answer once everything before this is committed.
     Flush(oneshot::Sender<()>),
     /// Look at what is committed (ledgers in memory have no second connection).
@@ -141,6 +145,36 @@ impl Ledger {
     pub async fn record_attempt(&self, id: ExchangeId, seq: u32, attempt: Attempt) {
         self.send(Message::Attempt(Box::new(AttemptRow { id, seq, attempt })))
             .await;
+    }
+
+    /// Records what a decision rested on. Its documents must be [noted](Self::note) before.
+    pub async fn decided(&self, decision: Decision) {
+        self.evidence(EvidenceRow::Decision(Box::new(decision)))
+            .await;
+    }
+
+    /// Keeps a document that decisions refer to; one that is there already stays.
+    pub async fn note(&self, document: Document) {
+        self.evidence(EvidenceRow::Document(document)).await;
+    }
+
+    /// Records what was learnt of a draft.
+    pub async fn labelled(&self, label: LabelRow) {
+        self.evidence(EvidenceRow::Label(label)).await;
+    }
+
+    /// Records whether the upstream contradicted itself.
+    pub async fn repeated(&self, repeat: RepeatRow) {
+        self.evidence(EvidenceRow::Repeat(repeat)).await;
+    }
+
+    /// Records that a route began to answer locally, or stopped.
+    pub async fn turned(&self, turn: Turn) {
+        self.evidence(EvidenceRow::Turn(turn)).await;
+    }
+
+    async fn evidence(&self, row: EvidenceRow) {
+        self.send(Message::Evidence(Box::new(row))).await;
     }
 
     /// Waits until everything sent before is on the disk (or was refused and counted).

@@ -22,7 +22,7 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     String::from_utf8(bytes).map_err(|error| failed(&error))
 }
 
-const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 30] = [
     "requests",
     "local",
     "escalated",
@@ -37,6 +37,7 @@ const COLUMNS: [&str; 24] = [
     "cost_local_usd",
     "cost_upstream_usd",
     "cost_audit_usd",
+    "cost_learning_usd",
     "cost_discarded_usd",
     "cost_actual_usd",
     "cost_uncompared_usd",
@@ -46,10 +47,15 @@ const COLUMNS: [&str; 24] = [
     "net_saving_ratio",
     "latency_p50_ms",
     "latency_p95_ms",
+    "labels",
+    "audits",
+    "audits_bad",
+    "repeats",
+    "repeats_differ",
     "reasons",
 ];
 
-fn cells(row: &Row) -> [String; 25] {
+fn cells(row: &Row) -> [String; 31] {
     [
         guarded(&row.group),
         row.requests.to_string(),
@@ -66,6 +72,7 @@ fn cells(row: &Row) -> [String; 25] {
         row.cost_local.to_string(),
         row.cost_upstream.to_string(),
         row.cost_audit.to_string(),
+        row.cost_learning.to_string(),
         row.cost_discarded.to_string(),
         row.cost_actual.to_string(),
         row.cost_uncompared.to_string(),
@@ -81,6 +88,11 @@ fn cells(row: &Row) -> [String; 25] {
             .map(milliseconds)
             .map(|ms| ms.to_string())
             .unwrap_or_default(),
+        row.lessons.labels.to_string(),
+        row.lessons.audits.to_string(),
+        row.lessons.audits_bad.to_string(),
+        row.lessons.repeats.to_string(),
+        row.lessons.repeats_differ.to_string(),
         guarded(&reasons(row)),
     ]
 }

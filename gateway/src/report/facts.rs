@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Row, Transaction};
 
+use super::lessons::{self, Lessons, Turned};
 use super::{GroupBy, Query};
 use crate::ledger::{AttemptOutcome, Engine, LedgerError, Outcome, Source, Usd};
 
@@ -22,6 +23,14 @@ pub(super) struct Facts {
     pub(super) method: Option<String>,
     pub(super) reserved: Option<Usd>,
     pub(super) spend: Spend,
+    pub(super) lessons: Lessons,
+}
+
+/// All that a report is made of.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) exchanges: Vec<Facts>,
+    pub(super) turns: Vec<Turned>,
 }
 
 /// What its attempts cost.
@@ -30,6 +39,7 @@ pub(super) struct Spend {
     pub(super) local: Usd,
     pub(super) upstream: Usd,
     pub(super) audit: Usd,
+    pub(super) learning: Usd,
     pub(super) discarded: Usd,
     /// Some attempt's price or usage is unknown.
     pub(super) unknown: bool,
@@ -41,7 +51,7 @@ pub(super) fn load(
     connection: &Connection,
     query: &Query,
     alive: bool,
-) -> Result<Vec<Facts>, LedgerError> {
+) -> Result<Loaded, LedgerError> {
     // One transaction: attempts and exchanges of the same moment, whatever is written meanwhile.
     let snapshot = connection
         .unchecked_transaction()
@@ -51,6 +61,8 @@ pub(super) fn load(
         query.to.map_or(i64::MAX, |to| to.as_microsecond()),
     ];
     let mut spends = spends(&snapshot, period)?;
+    let mut lessons = lessons::load(&snapshot, period)?;
+    let turns = lessons::turns(&snapshot, period)?;
     let sql = format!(
         "SELECT id, {group}, baseline_model IS NOT NULL, reserved_usd, outcome, source, reason,
             latency_us, baseline_usd, baseline_method
@@ -58,7 +70,7 @@ pub(super) fn load(
          WHERE started_us >= ?1 AND started_us < ?2",
         group = column(query.by),
     );
-    each(&snapshot, &sql, period, |row| {
+    let exchanges = each(&snapshot, &sql, period, |row| {
         let id: String = value(row, 0)?;
         let settled = word(row, 4, "an outcome", Outcome::from_word)?;
         let outcome = settled.unwrap_or(if alive {
@@ -78,8 +90,10 @@ pub(super) fn load(
             method: value(row, 9)?,
             reserved: money(row, 3)?,
             spend: spends.remove(&id).unwrap_or_default(),
+            lessons: lessons.remove(&id).unwrap_or_default(),
         })
-    })
+    })?;
+    Ok(Loaded { exchanges, turns })
 }
 
 /// The spend of each exchange of the period, by id.
@@ -108,7 +122,9 @@ fn spends(
 impl Spend {
     /// All of it, as far as priced.
     pub(super) fn total(&self) -> Usd {
-        [self.local, self.upstream, self.audit].iter().sum()
+        [self.local, self.upstream, self.audit, self.learning]
+            .iter()
+            .sum()
     }
 
     fn add(
@@ -119,19 +135,20 @@ impl Spend {
         complete: bool,
     ) {
         // Local work is charged by time, so its token counts may be incomplete.
-        self.unknown |= cost.is_none() || (engine != Engine::Local && !complete);
+        self.unknown |= cost.is_none() || (!engine.is_local() && !complete);
         let cost = cost.unwrap_or_default();
         let pot = match engine {
             Engine::Local => &mut self.local,
             Engine::Upstream => &mut self.upstream,
             Engine::Audit => &mut self.audit,
+            Engine::Learning => &mut self.learning,
         };
         *pot = pot.saturating_add(cost);
         let used = matches!(
             outcome,
             Some(AttemptOutcome::Accepted | AttemptOutcome::Answered)
         );
-        if !used && engine != Engine::Audit {
+        if !used && engine.answers() {
             self.discarded = self.discarded.saturating_add(cost);
         }
     }
@@ -147,7 +164,7 @@ const fn column(by: GroupBy) -> &'static str {
 }
 
 /// Runs a query over the period and maps its rows.
-fn each<T>(
+pub(super) fn each<T>(
     snapshot: &Transaction<'_>,
     sql: &str,
     period: [i64; 2],
@@ -163,7 +180,10 @@ fn each<T>(
     Ok(mapped)
 }
 
-fn value<T: rusqlite::types::FromSql>(row: &Row<'_>, index: usize) -> Result<T, LedgerError> {
+pub(super) fn value<T: rusqlite::types::FromSql>(
+    row: &Row<'_>,
+    index: usize,
+) -> Result<T, LedgerError> {
     row.get(index)
         .map_err(LedgerError::sqlite("read a row of the ledger"))
 }
@@ -173,7 +193,7 @@ fn money(row: &Row<'_>, index: usize) -> Result<Option<Usd>, LedgerError> {
 }
 
 /// A stored word, if there is one; a word that we never write means a damaged file.
-fn word<T>(
+pub(super) fn word<T>(
     row: &Row<'_>,
     index: usize,
     expected: &'static str,

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Value, json};
 
-use super::{Report, ReportError, Row};
+use super::{Report, ReportError, Row, Turned};
 
 /// Pretty-printed, with a newline at the end.
 pub(super) fn render(report: &Report) -> Result<String, ReportError> {
@@ -23,6 +23,7 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
         "rows": rows,
         "totals": row_json(&report.totals, None),
         "baseline_methods": report.methods,
+        "turns": report.turns.iter().map(turn).collect::<Vec<_>>(),
     });
     let mut text = serde_json::to_string_pretty(&whole)?;
     text.push('\n');
@@ -49,6 +50,7 @@ fn row_json(row: &Row, group: Option<&str>) -> Value {
         "cost_local_usd": row.cost_local,
         "cost_upstream_usd": row.cost_upstream,
         "cost_audit_usd": row.cost_audit,
+        "cost_learning_usd": row.cost_learning,
         "cost_discarded_usd": row.cost_discarded,
         "cost_actual_usd": row.cost_actual,
         "cost_uncompared_usd": row.cost_uncompared,
@@ -58,12 +60,26 @@ fn row_json(row: &Row, group: Option<&str>) -> Value {
         "net_saving_ratio": ratio(row.net_saving_ratio),
         "latency_p50_ms": row.latency_p50.map(milliseconds),
         "latency_p95_ms": row.latency_p95.map(milliseconds),
+        "labels": row.lessons.labels,
+        "audits": row.lessons.audits,
+        "audits_bad": row.lessons.audits_bad,
+        "repeats": row.lessons.repeats,
+        "repeats_differ": row.lessons.repeats_differ,
         "reasons": row.reasons,
     });
     if let Value::Object(figures) = figures {
         object.extend(figures);
     }
     Value::Object(object)
+}
+
+fn turn(turn: &Turned) -> Value {
+    json!({
+        "at": turn.at.to_string(),
+        "route": turn.route,
+        "mode": turn.mode.as_str(),
+        "cause": turn.cause,
+    })
 }
 
 fn ratio(share: Option<Decimal>) -> Option<f64> {

@@ -6,8 +6,8 @@ use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Report, Row};
-use crate::ledger::BaselineMethod;
+use super::{Lessons, Report, Row, Turned};
+use crate::ledger::{BaselineMethod, Mode};
 
 /// Columns of a terminal that we do not know.
 const USUAL_WIDTH: u16 = 100;
@@ -146,8 +146,10 @@ fn notes(report: &Report) -> Vec<(char, String)> {
         lost(totals),
         hung_up(totals),
         reasons(totals),
+        lessons(&totals.lessons),
     ];
     notes.extend(more.into_iter().flatten().map(|note| (' ', note)));
+    notes.extend(report.turns.iter().map(|turned| ('!', turn(turned))));
     notes
 }
 
@@ -165,11 +167,12 @@ fn method(report: &Report) -> &'static str {
 
 fn parts(totals: &Row) -> String {
     format!(
-        "Spent: {} local, {} upstream, {} audits; of it {} for drafts and tries that no client \
-         got.",
+        "Spent: {} local, {} upstream, {} audits, {} to learn; of it {} for drafts and tries \
+         that no client got.",
         totals.cost_local.human(),
         totals.cost_upstream.human(),
         totals.cost_audit.human(),
+        totals.cost_learning.human(),
         totals.cost_discarded.human(),
     )
 }
@@ -223,6 +226,42 @@ fn reasons(totals: &Row) -> Option<String> {
         .map(|(reason, count)| format!("{} {count}", printable(reason)))
         .collect();
     (!counts.is_empty()).then(|| format!("Reasons: {}.", counts.join(", ")))
+}
+
+/// What was learnt, and how far the comparison itself can be trusted.
+fn lessons(lessons: &Lessons) -> Option<String> {
+    let Lessons {
+        labels,
+        audits,
+        audits_bad,
+        repeats,
+        repeats_differ,
+    } = lessons;
+    let noise = match lessons.against_noise() {
+        Some(ratio) => format!(
+            "; the upstream contradicted itself in {repeats_differ} of {repeats}, so differences are {} times its \
+             own",
+            ratio.round_dp(2).normalize()
+        ),
+        None if *repeats > 0 => {
+            format!("; the upstream contradicted itself in {repeats_differ} of {repeats}")
+        }
+        None => String::new(),
+    };
+    (*labels > 0).then(|| {
+        format!(
+            "Learnt from {labels} drafts; {audits_bad} of {audits} audited answers differed{noise}."
+        )
+    })
+}
+
+fn turn(turn: &Turned) -> String {
+    let what = match turn.mode {
+        Mode::Learning => "escalates everything and learns",
+        Mode::Certified | Mode::Threshold | Mode::Everything => "answers locally again",
+    };
+    let (at, route) = (turn.at, printable(&turn.route));
+    format!("{at} {route} {what} ({}).", printable(&turn.cause))
 }
 
 fn counted(requests: u64) -> String {

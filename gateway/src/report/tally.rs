@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::facts::Facts;
+use super::facts::{Facts, Loaded};
 use super::{Query, Report, Row};
 use crate::ledger::{Outcome, Source};
 
 /// Adds the exchanges up, by group and in total.
-pub(super) fn report(query: &Query, facts: Vec<Facts>) -> Report {
+pub(super) fn report(query: &Query, loaded: Loaded) -> Report {
     let mut groups = BTreeMap::<String, Tally>::new();
     let mut total = Tally::default();
     let mut methods = BTreeMap::new();
-    for mut exchange in facts {
+    for mut exchange in loaded.exchanges {
         if let Some(method) = exchange.method.take().filter(|_| exchange.is_compared()) {
             *methods.entry(method).or_insert(0) += 1;
         }
@@ -32,6 +32,7 @@ pub(super) fn report(query: &Query, facts: Vec<Facts>) -> Report {
             .collect(),
         totals: total.finish("total".to_owned()),
         methods,
+        turns: loaded.turns,
     }
 }
 
@@ -64,6 +65,7 @@ impl Tally {
     fn add(&mut self, exchange: &Facts) {
         self.count(exchange);
         self.spend(exchange);
+        self.row.lessons.add(&exchange.lessons);
         if let Some(reason) = &exchange.reason {
             *self.row.reasons.entry(reason.clone()).or_insert(0) += 1;
         }
@@ -95,6 +97,7 @@ impl Tally {
         row.cost_local = row.cost_local.saturating_add(spend.local);
         row.cost_upstream = row.cost_upstream.saturating_add(spend.upstream);
         row.cost_audit = row.cost_audit.saturating_add(spend.audit);
+        row.cost_learning = row.cost_learning.saturating_add(spend.learning);
         row.cost_discarded = row.cost_discarded.saturating_add(spend.discarded);
         if exchange.is_compared() {
             let baseline = exchange.baseline.unwrap_or_default();
@@ -112,9 +115,13 @@ impl Tally {
         self.latencies.sort_unstable();
         let mut row = self.row;
         row.group = group;
-        row.cost_actual = [row.cost_local, row.cost_upstream, row.cost_audit]
-            .iter()
-            .sum();
+        let costs = [
+            row.cost_local,
+            row.cost_upstream,
+            row.cost_audit,
+            row.cost_learning,
+        ];
+        row.cost_actual = costs.iter().sum();
         let compared = row.cost_actual.saturating_sub(row.cost_uncompared);
         row.net_saving = row.cost_baseline.saturating_sub(compared);
         row.net_saving_ratio = row.net_saving.share_of(row.cost_baseline);

@@ -1,10 +1,11 @@
-use super::facts::{Facts, Spend};
+use super::facts::{Facts, Loaded, Spend};
 use super::*;
 use crate::ledger::samples::{local, opening, upstream, usd};
 use crate::ledger::{
     Attempt, AttemptOutcome, Engine, ExchangeId, Opening, Outcome, Price, Settlement, Source,
 };
 
+mod lessons;
 mod random;
 
 fn facts(group: &str, outcome: Outcome, source: Source) -> Facts {
@@ -22,6 +23,14 @@ fn facts(group: &str, outcome: Outcome, source: Source) -> Facts {
             local: usd("0.00005"),
             ..Spend::default()
         },
+        lessons: Lessons::default(),
+    }
+}
+
+fn loaded(exchanges: Vec<Facts>) -> Loaded {
+    Loaded {
+        exchanges,
+        turns: Vec::new(),
     }
 }
 
@@ -77,7 +86,7 @@ fn small_ledger() -> Report {
         method: None,
         ..facts("=cmd()", Outcome::InFlight, Source::None)
     });
-    tally::report(&Query::default(), all)
+    tally::report(&Query::default(), loaded(all))
 }
 
 #[test]
@@ -94,7 +103,8 @@ fn json_is_what_programs_were_promised() {
             "currency",
             "rows",
             "totals",
-            "baseline_methods"
+            "baseline_methods",
+            "turns"
         ]
     );
     assert_eq!(json["totals"]["net_saving_usd"], "-1.4809");
@@ -117,6 +127,7 @@ fn json_is_what_programs_were_promised() {
       "cost_local_usd": "0.0005",
       "cost_upstream_usd": "0.0028",
       "cost_audit_usd": "0",
+      "cost_learning_usd": "0",
       "cost_discarded_usd": "0.00005",
       "cost_actual_usd": "0.0033",
       "cost_uncompared_usd": "0",
@@ -126,6 +137,11 @@ fn json_is_what_programs_were_promised() {
       "net_saving_ratio": 0.852679,
       "latency_p50_ms": 12.345,
       "latency_p95_ms": 1450.0,
+      "labels": 0,
+      "audits": 0,
+      "audits_bad": 0,
+      "repeats": 0,
+      "repeats_differ": 0,
       "reasons": {
         "low_confidence": 1
       }
@@ -136,9 +152,9 @@ fn json_is_what_programs_were_promised() {
 #[test]
 fn csv_is_what_spreadsheets_were_promised() {
     insta::assert_snapshot!(small_ledger().render(Format::Csv, None).unwrap(), @r#"
-    route,requests,local,escalated,cache,failed,hung_up,lost,in_flight,unpriced,uncompared,share_local,cost_local_usd,cost_upstream_usd,cost_audit_usd,cost_discarded_usd,cost_actual_usd,cost_uncompared_usd,reserved_lost_usd,cost_baseline_usd,net_saving_usd,net_saving_ratio,latency_p50_ms,latency_p95_ms,reasons
-    '=cmd(),3,1,0,0,1,0,0,1,1,2,0.333333,0.00005,1.5,0.002,1.5,1.50205,0.00205,0,0,-1.5,,12.345,12.345,upstream_error: 1
-    intent,10,6,1,1,0,1,1,0,0,0,0.6,0.0005,0.0028,0,0.00005,0.0033,0,0.01,0.0224,0.0191,0.852679,12.345,1450,low_confidence: 1
+    route,requests,local,escalated,cache,failed,hung_up,lost,in_flight,unpriced,uncompared,share_local,cost_local_usd,cost_upstream_usd,cost_audit_usd,cost_learning_usd,cost_discarded_usd,cost_actual_usd,cost_uncompared_usd,reserved_lost_usd,cost_baseline_usd,net_saving_usd,net_saving_ratio,latency_p50_ms,latency_p95_ms,labels,audits,audits_bad,repeats,repeats_differ,reasons
+    '=cmd(),3,1,0,0,1,0,0,1,1,2,0.333333,0.00005,1.5,0.002,0,1.5,1.50205,0.00205,0,0,-1.5,,12.345,12.345,0,0,0,0,0,upstream_error: 1
+    intent,10,6,1,1,0,1,1,0,0,0,0.6,0.0005,0.0028,0,0,0.00005,0.0033,0,0.01,0.0224,0.0191,0.852679,12.345,1450,0,0,0,0,0,low_confidence: 1
     "#);
 }
 
@@ -156,7 +172,7 @@ fn a_wide_table_draws_the_share() {
     ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     * Not money in the books: what the declared baselines would have cost, estimated with the tokens of the answers that were sent. Take the
       saving as an upper bound.
-      Spent: $0.00055 local, $1.50 upstream, $0.002 audits; of it $1.50 for drafts and tries that no client got.
+      Spent: $0.00055 local, $1.50 upstream, $0.002 audits, $0.00 to learn; of it $1.50 for drafts and tries that no client got.
       Left out of baseline and saving: 2 requests (1 with an unknown price or usage, 1 still in flight); what is known of their spend, $0.00205,
       is in `spent`.
       Lost when the gateway stopped: 1 request; up to $0.01 reserved for them may have been spent beyond the books.
@@ -180,8 +196,8 @@ fn a_narrow_table_keeps_the_money() {
     * Not money in the books: what the declared baselines would have cost, estimated
       with the tokens of the answers that were sent. Take the saving as an upper
       bound.
-      Spent: $0.00055 local, $1.50 upstream, $0.002 audits; of it $1.50 for drafts
-      and tries that no client got.
+      Spent: $0.00055 local, $1.50 upstream, $0.002 audits, $0.00 to learn; of it
+      $1.50 for drafts and tries that no client got.
       Left out of baseline and saving: 2 requests (1 with an unknown price or usage,
       1 still in flight); what is known of their spend, $0.00205, is in `spent`.
       Lost when the gateway stopped: 1 request; up to $0.01 reserved for them may
@@ -193,7 +209,7 @@ fn a_narrow_table_keeps_the_money() {
 
 #[test]
 fn an_empty_ledger_is_a_report_too() {
-    let report = tally::report(&Query::default(), Vec::new());
+    let report = tally::report(&Query::default(), Loaded::default());
     insta::assert_snapshot!(report.render(Format::Table, Some(80)).unwrap(), @r#"
     Spend and savings by route, from the first request to now, US dollars
     ────────────────────────────────────────────────────────────────────────────────
@@ -231,7 +247,7 @@ fn words_and_moments_are_read() {
 #[test]
 fn names_cannot_drive_the_terminal() {
     let evil = facts("x\u{1b}[2J\n", Outcome::Completed, Source::Local);
-    let text = tally::report(&Query::default(), vec![evil])
+    let text = tally::report(&Query::default(), loaded(vec![evil]))
         .render(Format::Table, None)
         .unwrap();
     assert!(text.contains("x?[2J?"), "{text}");
@@ -327,7 +343,7 @@ fn a_lost_exchange_without_a_known_bound_is_unpriced() {
         baseline: None,
         ..facts("intent", Outcome::Lost, Source::None)
     };
-    let totals = tally::report(&Query::default(), vec![lost]).totals;
+    let totals = tally::report(&Query::default(), loaded(vec![lost])).totals;
     assert_eq!(totals.unpriced, 1);
     assert_eq!(totals.reserved_lost, Usd::ZERO);
 }

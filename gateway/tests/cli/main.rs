@@ -61,7 +61,7 @@ fn text(bytes: &[u8]) -> String {
 fn help_names_the_commands_and_hides_the_workers() {
     let folder = folder(GOOD);
     let help = text(&run(folder.path(), &["--help"]).stdout);
-    for command in ["demo", "serve", "check", "calibrate", "report"] {
+    for command in ["demo", "serve", "check", "calibrate", "report", "evidence"] {
         assert!(
             help.contains(&format!("\n  {command} ")),
             "{command} in: {help}"

@@ -118,7 +118,7 @@ impl Drop for AttemptGuard {
         let local = self
             .plan
             .as_ref()
-            .is_some_and(|plan| plan.engine == Engine::Local);
+            .is_some_and(|plan| plan.engine.is_local());
         let end = AttemptEnd {
             outcome: AttemptOutcome::Cancelled,
             usage: self.seen,

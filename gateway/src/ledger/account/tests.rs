@@ -46,7 +46,7 @@ async fn attempts(ledger: &Ledger) -> Vec<(String, String, Option<String>, bool)
 
 fn plan(engine: Engine) -> AttemptPlan {
     let pricing = match engine {
-        Engine::Local => Pricing::BusyTime(LocalRate {
+        Engine::Local | Engine::Learning => Pricing::BusyTime(LocalRate {
             per_hour: usd("3600"),
         }),
         Engine::Upstream | Engine::Audit => catalog().pricing("acme", "big"),

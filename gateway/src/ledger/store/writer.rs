@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Counters, Message, rows};
+use super::{Counters, Message, evidence_rows, rows};
 use crate::ledger::LedgerError;
 
 /// Most messages in one transaction.
@@ -76,7 +76,10 @@ impl Writer {
                     Message::Flush(done) => drop(done.send(())),
                     Message::Read(query) => query(&self.connection),
                     Message::Close(done) => return Some(done),
-                    Message::Open(_) | Message::Attempt(_) | Message::Settle(_) => {}
+                    Message::Open(_)
+                    | Message::Attempt(_)
+                    | Message::Settle(_)
+                    | Message::Evidence(_) => {}
                 }
             }
         }
@@ -100,7 +103,10 @@ impl Writer {
 
 impl Message {
     const fn is_row(&self) -> bool {
-        matches!(self, Self::Open(_) | Self::Attempt(_) | Self::Settle(_))
+        matches!(
+            self,
+            Self::Open(_) | Self::Attempt(_) | Self::Settle(_) | Self::Evidence(_)
+        )
     }
 }
 
@@ -120,6 +126,7 @@ fn insert(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result<
         Message::Open(row) => rows::insert_opening(transaction, row),
         Message::Attempt(row) => rows::insert_attempt(transaction, row),
         Message::Settle(row) => rows::insert_settlement(transaction, row),
+        Message::Evidence(row) => evidence_rows::insert(transaction, row),
         Message::Flush(_) | Message::Read(_) | Message::Close(_) => Ok(()),
     }
 }

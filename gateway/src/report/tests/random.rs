@@ -120,9 +120,14 @@ fn check(report: &Report, expected: Usd) {
             row.in_flight,
         ];
         assert_eq!(ends.iter().sum::<u64>(), row.requests);
-        let parts: Usd = [row.cost_local, row.cost_upstream, row.cost_audit]
-            .iter()
-            .sum();
+        let parts: Usd = [
+            row.cost_local,
+            row.cost_upstream,
+            row.cost_audit,
+            row.cost_learning,
+        ]
+        .iter()
+        .sum();
         assert_eq!(parts, row.cost_actual);
         let compared = row.cost_actual.checked_sub(row.cost_uncompared).unwrap();
         assert_eq!(
