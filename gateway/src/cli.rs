@@ -6,6 +6,7 @@ mod engine_worker;
 mod evidence;
 mod failure;
 pub(crate) mod report;
+mod schema;
 mod serve;
 mod terminal;
 
@@ -49,6 +50,8 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Prints the JSON Schema of configuration files, for editors.
+    Schema,
     /// Runs the local model over labelled requests and writes the route's certificate.
     Calibrate(calibrate::CalibrateArguments),
     /// Reports what the requests of a ledger cost and saved.
@@ -92,6 +95,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => Box::pin(crate::demo::run(arguments)).await,
         Command::Serve { config } => serve::run(&config).await,
         Command::Check { config } => check::run(&config),
+        Command::Schema => schema::run(),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,
         Command::Report(arguments) => report::run(&arguments),
         Command::Evidence(arguments) => evidence::run(&arguments),

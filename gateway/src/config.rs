@@ -5,6 +5,7 @@
 mod build;
 pub mod document;
 mod problem;
+mod schema;
 mod secret;
 mod units;
 
@@ -21,6 +22,7 @@ use crate::ledger::{Catalog, LedgerUrl, LocalRate};
 use crate::upstream::UpstreamSettings;
 
 pub use problem::{ConfigError, Problem};
+pub use schema::schema;
 pub use units::ByteSize;
 
 /// A checked configuration.

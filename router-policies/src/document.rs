@@ -10,12 +10,13 @@ mod tests;
 pub use matching::{MatchDocument, TextMatch};
 pub use one_or_many::OneOrMany;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Probability, Span};
 
 /// One entry under `routes`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteDocument {
     /// How reports, metrics and the `x-smallfirst-route` header call the route. Unique, printable ASCII without
@@ -48,7 +49,7 @@ pub struct RouteDocument {
 }
 
 /// Who may answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionDocument {
     /// The local model drafts; what is not good enough goes to the upstream.
@@ -61,7 +62,7 @@ pub enum ActionDocument {
 }
 
 /// How the local model drafts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LocalDocument {
     /// A name from the configuration's local models.
@@ -81,7 +82,7 @@ pub struct LocalDocument {
 }
 
 /// What an answer must be.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerDocument {
     /// Any text that is not blank.
@@ -94,7 +95,7 @@ pub enum AnswerDocument {
 }
 
 /// A model of an external API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamDocument {
     /// A name from the configuration's upstreams.
@@ -104,7 +105,7 @@ pub struct UpstreamDocument {
 }
 
 /// How much quality may be given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RiskDocument {
     /// Largest share of all traffic of the route that the upstream would have served better; above 0, below 1.
@@ -119,7 +120,7 @@ fn usual_assurance() -> Probability {
 }
 
 /// Answers from memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CacheDocument {
     /// How long an answer may be repeated.

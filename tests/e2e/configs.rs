@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use gateway::config::Config;
+use gateway::config::{Config, schema};
+use serde_json::Value;
 
 fn shipped() -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -93,5 +94,66 @@ fn shipped_routes_only_escalate_to_what_has_a_price() {
                 );
             }
         }
+    }
+}
+
+/// A file as an editor reads it that knows YAML and JSON Schema, but nothing of us.
+fn plain(file: &Path) -> Value {
+    serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+#[test]
+fn the_schema_file_is_what_the_types_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/smallfirst.schema.json");
+    let mut expected = serde_json::to_string_pretty(&schema()).unwrap();
+    expected.push('\n');
+    let found = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        found == expected,
+        "configs/smallfirst.schema.json is not up to date; write it anew:\n  \
+         cargo run -p gateway --no-default-features -- schema > configs/smallfirst.schema.json"
+    );
+}
+
+#[test]
+fn every_shipped_configuration_fits_the_schema_and_names_it_for_editors() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for file in shipped() {
+        let problems: Vec<String> = validator
+            .iter_errors(&plain(&file))
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        assert_eq!(problems, Vec::<String>::new(), "{}", file.display());
+        let text = std::fs::read_to_string(&file).unwrap();
+        let named = text
+            .lines()
+            .find_map(|line| line.strip_prefix("# yaml-language-server: $schema="))
+            .unwrap_or_else(|| panic!("{} names no schema", file.display()));
+        assert!(file.with_file_name(named).is_file(), "{}", file.display());
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_loader_refuses() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/gateway.yaml");
+    for (pointer, wrong) in [
+        ("/routes/0/local/deadline", serde_json::json!(2)),
+        ("/routes/0/local/deadline", serde_json::json!("5m3m")),
+        ("/routes/0/risk/max_regret", serde_json::json!(2)),
+        ("/routes/0/action", serde_json::json!("local")),
+        ("/routes/0/match/model", serde_json::json!({ "a": "b" })),
+        ("/models/small/threads", serde_json::json!(0)),
+        ("/models/small/cost_per_hour", serde_json::json!("cheap")),
+        (
+            "/upstreams/openai/key",
+            serde_json::json!("sk-written-here"),
+        ),
+        ("/upstreams/openai", serde_json::json!({ "base_uri": "" })),
+        ("/limits/body", serde_json::json!("10MB")),
+    ] {
+        let mut document = plain(&good);
+        *document.pointer_mut(pointer).unwrap() = wrong.clone();
+        assert!(!validator.is_valid(&document), "{pointer}: {wrong}");
     }
 }

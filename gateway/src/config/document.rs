@@ -3,18 +3,24 @@
 use std::collections::BTreeMap;
 
 use router_policies::{RouteDocument, Span};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::problem::Problem;
 use super::units::ByteSize;
 
+/// An amount in USD that is not negative.
+const AMOUNT: &str = r"^\s*\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$";
+
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// Address and port to listen on. Default `127.0.0.1:8080`.
+    #[schemars(extend("examples" = ["127.0.0.1:8080", "0.0.0.0:8080"]))]
     pub listen: Option<String>,
     /// Where the ledger lies: `sqlite:PATH`. Default `sqlite:smallfirst.db`.
+    #[schemars(extend("examples" = ["sqlite:smallfirst.db"]))]
     pub ledger: Option<String>,
     /// Folder of the certificates that `smallfirst calibrate` writes. Default `certificates`.
     pub certificates: Option<String>,
@@ -35,38 +41,47 @@ pub struct Document {
 }
 
 /// One client key.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyDocument {
     /// Name in the ledger and the report.
     pub name: String,
     /// `env:NAME`, `file:PATH` or `sha256:HEX` (the hash of the key).
+    #[schemars(extend("pattern" = "^(env:.+|file:.+|sha256:[0-9a-fA-F]{64})$"))]
+    #[schemars(extend("examples" = ["env:AGENTS_KEY", "file:secrets/agents.key"]))]
     pub key: String,
 }
 
 /// One local model.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelDocument {
     /// GGUF file, or folder with a GGUF or safetensors and `tokenizer.json`.
+    #[schemars(extend("examples" = ["models/Qwen3-0.6B-Q8_0"]))]
     pub path: String,
     /// Quantize while loading (safetensors only): `q8_0`, `q4_k`, ...
+    #[schemars(extend("examples" = ["q8_0", "q4_k"]))]
     pub quantization: Option<String>,
     /// Threads that compute. Default: all cores.
+    #[schemars(range(min = 1))]
     pub threads: Option<u32>,
     /// Most requests that wait for it; further ones escalate at once. Default 32.
     pub queue: Option<u32>,
     /// What an hour of computing costs, in USD, as text: `"0.05"`.
+    #[schemars(extend("pattern" = AMOUNT, "examples" = ["0.05"]))]
     pub cost_per_hour: String,
 }
 
 /// One external API.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ExternalApiDocument")]
 pub struct UpstreamDocument {
     /// Base of the API, up to and including `/v1`.
+    #[schemars(extend("pattern" = "^https?://[^/]", "examples" = ["https://api.openai.com/v1"]))]
     pub base_url: String,
     /// `env:NAME` or `file:PATH`; leave out for an API without a key.
+    #[schemars(extend("pattern" = "^(env|file):.+", "examples" = ["env:OPENAI_API_KEY"]))]
     pub key: Option<String>,
     /// Longest wait for a connection. Default 5s.
     pub connect_timeout: Option<Span>,
@@ -84,21 +99,25 @@ pub struct UpstreamDocument {
 }
 
 /// Prices of one model, USD per million tokens.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceDocument {
     /// Prompt tokens that were not cached.
+    #[schemars(extend("pattern" = AMOUNT, "examples" = ["2.50"]))]
     pub input: String,
     /// Prompt tokens read from the provider's cache. Default: as `input`.
+    #[schemars(extend("pattern" = AMOUNT, "examples" = ["0.25"]))]
     pub cache_read: Option<String>,
     /// Prompt tokens written to the provider's cache. Default: as `input`.
+    #[schemars(extend("pattern" = AMOUNT, "examples" = ["0.25"]))]
     pub cache_write: Option<String>,
     /// Answer tokens, reasoning included.
+    #[schemars(extend("pattern" = AMOUNT, "examples" = ["2.50"]))]
     pub output: String,
 }
 
 /// Bounds on requests.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsDocument {
     /// Largest request body. Default 10MiB.
@@ -108,6 +127,7 @@ pub struct LimitsDocument {
     /// Longest wait for the request body. Default 30s.
     pub body_timeout: Option<Span>,
     /// Most connections at a time. Default 1024.
+    #[schemars(range(min = 1))]
     pub connections: Option<usize>,
     /// Silence after which a held stream gets a comment. Default 5s.
     pub keep_alive: Option<Span>,

@@ -1,7 +1,9 @@
 //! Sizes with a unit.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 
 /// A number of bytes, written `512KiB` or `10MiB`.
@@ -37,6 +39,22 @@ impl<'de> Deserialize<'de> for ByteSize {
             D::Error::custom(format!(
                 "`{text}` is not a size; write for example `512KiB` or `10MiB`"
             ))
+        })
+    }
+}
+
+impl JsonSchema for ByteSize {
+    fn schema_name() -> Cow<'static, str> {
+        "ByteSize".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A number of bytes with its unit: B, KiB, MiB or GiB.",
+            "format": "byte-size",
+            "pattern": r"^\s*[0-9]+\s*(B|KiB|MiB|GiB)$",
+            "examples": ["512KiB", "10MiB"],
         })
     }
 }

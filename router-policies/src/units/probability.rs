@@ -1,9 +1,11 @@
 //! A number from 0 to 1.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -164,6 +166,24 @@ impl Serialize for Probability {
 impl<'de> Deserialize<'de> for Probability {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reader)
+    }
+}
+
+impl JsonSchema for Probability {
+    fn schema_name() -> Cow<'static, str> {
+        "Probability".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "number"],
+            "description": "A percentage, or a number from 0 to 1.",
+            "format": "probability",
+            "minimum": 0,
+            "maximum": 1,
+            "pattern": r"^\s*([0-9.+-]+\s*%|[0-9.+eE-]+)\s*$",
+            "examples": ["2%", "0.5 %", 0.02],
+        })
     }
 }
 

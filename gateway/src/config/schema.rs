@@ -1,0 +1,42 @@
+//! The JSON Schema of the language, made from the types that read it. Editors check and complete with it.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::document::Document;
+
+/// The schema of a configuration file, JSON Schema 2020-12. Descriptions are the doc comments of the types.
+#[must_use]
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Document>().to_value();
+    tidy(&mut schema);
+    if let Value::Object(root) = &mut schema {
+        // What the file is comes first, for those who open it.
+        let version = root.shift_remove("$schema").unwrap_or_default();
+        root.shift_insert(0, "$schema".to_owned(), version);
+        root.shift_insert(1, "title".to_owned(), json!("Smallfirst configuration"));
+    }
+    schema
+}
+
+/// Takes out what says nothing (`default: null`) and joins the lines of doc comments.
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Object(keys) => {
+            drop_null_default(keys);
+            if let Some(Value::String(text)) = keys.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            keys.values_mut().for_each(tidy);
+        }
+        Value::Array(entries) => entries.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}
+
+fn drop_null_default(keys: &mut Map<String, Value>) {
+    if keys.get("default").is_some_and(Value::is_null) {
+        keys.shift_remove("default");
+    }
+}
