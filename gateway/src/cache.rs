@@ -28,12 +28,25 @@ pub struct CachedAnswer {
 pub struct CacheKey([u8; 32]);
 
 impl CacheKey {
-    /// Key of a request. `essence` is the request without what only changes its delivery.
+    /// Key of a request. Requests of different `domain` share nothing, see [`crate::egress`]; `essence` is the request
+    /// without what only changes its delivery.
     #[must_use]
-    pub fn new(principal: &str, route: &str, policy_version: &str, essence: &Value) -> Self {
+    pub fn new(
+        principal: &str,
+        route: &str,
+        policy_version: &str,
+        domain: &str,
+        essence: &Value,
+    ) -> Self {
         let mut hash = Sha256::new();
-        hash.update(b"smallfirst answer v1");
-        for part in [principal, route, policy_version, &essence.to_string()] {
+        hash.update(b"smallfirst answer v2");
+        for part in [
+            principal,
+            route,
+            policy_version,
+            domain,
+            &essence.to_string(),
+        ] {
             // Lengths keep ("ab", "c") and ("a", "bc") apart.
             hash.update(part.len().to_le_bytes());
             hash.update(part.as_bytes());
@@ -99,20 +112,24 @@ mod tests {
 
     #[test]
     fn every_part_changes_the_key() {
-        let key = |p: &str, r: &str, v: &str, e: Value| CacheKey::new(p, r, v, &e);
+        let key = |p: &str, r: &str, v: &str, e: Value| CacheKey::new(p, r, v, "free", &e);
         let base = key("a", "r", "1", json!({ "x": 1 }));
         assert_eq!(base, key("a", "r", "1", json!({ "x": 1 })));
         assert_ne!(base, key("b", "r", "1", json!({ "x": 1 })));
         assert_ne!(base, key("a", "s", "1", json!({ "x": 1 })));
         assert_ne!(base, key("a", "r", "2", json!({ "x": 1 })));
         assert_ne!(base, key("a", "r", "1", json!({ "x": 2 })));
+        assert_ne!(
+            base,
+            CacheKey::new("a", "r", "1", "pinned", &json!({ "x": 1 }))
+        );
         assert_ne!(key("ab", "c", "", json!(0)), key("a", "bc", "", json!(0)));
     }
 
     #[tokio::test]
     async fn answers_come_back() {
         let cache = AnswerCache::new();
-        let key = CacheKey::new("a", "r", "1", &json!(1));
+        let key = CacheKey::new("a", "r", "1", "free", &json!(1));
         assert!(cache.get(&key).await.is_none());
         cache
             .put(

@@ -19,6 +19,7 @@ use router_policies::{Facts, Route};
 
 use crate::app::App;
 use crate::auth::Principal;
+use crate::egress::{Clearance, EgressPermit};
 use crate::fault::{Fault, FaultKind};
 use crate::ledger::{Account, ExchangeId, Opening, Price};
 use crate::openai::ChatRequest;
@@ -51,6 +52,8 @@ struct Exchange {
     request: ChatRequest,
     /// The system prompt; the route was matched on it and certificates depend on it.
     system: String,
+    /// Whether the request may leave. Ask [`egress`](Self::egress).
+    clearance: Clearance,
     principal: Principal,
     account: Account,
 }
@@ -68,7 +71,8 @@ impl Incoming {
         let request = ChatRequest::decode(body)?;
         let system = request.system();
         let route = match_route(&self.snapshot, &request, &system, headers)?;
-        let opening = self.opening(&route, &request);
+        let clearance = Clearance::of(&route);
+        let opening = self.opening(&route, &clearance, &request);
         let account = self.app.ledger().open_exchange(opening).await;
         let exchange = Exchange {
             app: self.app,
@@ -77,6 +81,7 @@ impl Incoming {
             route,
             request,
             system,
+            clearance,
             principal: self.principal,
             account,
         };
@@ -87,13 +92,14 @@ impl Incoming {
         }
     }
 
-    fn opening(&self, route: &Route, request: &ChatRequest) -> Opening {
+    fn opening(&self, route: &Route, clearance: &Clearance, request: &ChatRequest) -> Opening {
         let config = self.snapshot.config();
         let catalog = &config.catalog;
         // A token is at least one byte, so the length of the body bounds the prompt.
         let prompt = u64::try_from(request.bytes).unwrap_or(u64::MAX);
         let answer = u64::from(request.max_tokens.unwrap_or(ASSUMED_MAX_TOKENS));
-        let reserved = route.upstream.as_ref().map_or(Price::FREE, |target| {
+        let target = clearance.permit().ok().and(route.upstream.as_ref());
+        let reserved = target.map_or(Price::FREE, |target| {
             catalog
                 .rates(&target.upstream, &target.model)
                 .map_or(Price::Unpriced, |rates| rates.worst_case(prompt, answer))
@@ -112,6 +118,20 @@ impl Incoming {
                 .map(|b| catalog.baseline(&b.upstream, &b.model)),
             reserved,
         }
+    }
+}
+
+impl Exchange {
+    /// The right to send this request out. Everything that asks an upstream begins here: escalations, fallbacks, audits,
+    /// shadows.
+    ///
+    /// # Errors
+    /// [`FaultKind::Pinned`] for a request that must stay.
+    pub(crate) fn egress(&self) -> Result<EgressPermit, Fault> {
+        self.clearance.permit().cloned().map_err(|by| {
+            let text = format!("the request stays here: {}", by.explain(&self.route.name));
+            Fault::new(FaultKind::Pinned, text)
+        })
     }
 }
 

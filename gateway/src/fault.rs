@@ -36,8 +36,10 @@ pub enum FaultKind {
     UpstreamTimeout,
     /// The upstream's answer broke off or was not understood.
     UpstreamBroken,
-    /// A local-only route could not answer.
+    /// The local model could not answer and the request must not leave.
     LocalUnavailable,
+    /// Something asked to send out a request that must not leave.
+    Pinned,
     /// The gateway is shutting down.
     ShuttingDown,
     /// A defect of the gateway.
@@ -62,6 +64,7 @@ impl FaultKind {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::LocalUnavailable => "local_unavailable",
+            Self::Pinned => "pinned",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal_error",
         }
@@ -82,7 +85,9 @@ impl FaultKind {
                 StatusCode::BAD_GATEWAY
             }
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::LocalUnavailable | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::LocalUnavailable | Self::Pinned | Self::ShuttingDown => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -103,7 +108,7 @@ impl FaultKind {
             | Self::UpstreamUnavailable
             | Self::UpstreamTimeout
             | Self::UpstreamBroken => Blame::Upstream,
-            Self::LocalUnavailable => Blame::Local,
+            Self::LocalUnavailable | Self::Pinned => Blame::Local,
             Self::ShuttingDown | Self::Internal => Blame::Internal,
         }
     }
@@ -167,6 +172,7 @@ pub struct Fault {
     public: String,
     param: Option<String>,
     retry: Retry,
+    reason: Option<&'static str>,
     // Boxed: faults travel in every Result of the request path, upstream error objects are rare and large.
     passed_on: Option<Box<Value>>,
 }
@@ -188,6 +194,7 @@ impl Fault {
             public: public.into(),
             param: None,
             retry,
+            reason: None,
             passed_on: None,
         }
     }
@@ -203,6 +210,13 @@ impl Fault {
     #[must_use]
     pub const fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Says in `x-smallfirst-reason` why there is no answer.
+    #[must_use]
+    pub const fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
         self
     }
 
@@ -235,6 +249,12 @@ impl Fault {
     #[must_use]
     pub fn param(&self) -> Option<&str> {
         self.param.as_deref()
+    }
+
+    /// Value of `x-smallfirst-reason`, if it says one.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&'static str> {
+        self.reason
     }
 
     /// Error object of the upstream, for the client only.

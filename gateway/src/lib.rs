@@ -6,6 +6,7 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 mod demo;
+mod egress;
 pub mod engines;
 mod exchange;
 pub mod fault;

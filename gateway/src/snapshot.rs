@@ -8,6 +8,7 @@ use local_engine::LocalEngine;
 use router_policies::Certificate;
 
 use crate::config::Config;
+use crate::egress::EgressPermit;
 use crate::engines::StartEngine;
 use crate::upstream::Upstream;
 
@@ -105,9 +106,9 @@ impl Snapshot {
             .map(|(name, engine)| (name.as_str(), engine))
     }
 
-    /// A configured upstream.
+    /// A configured upstream, for one request that may leave. There is no other way to one.
     #[must_use]
-    pub fn upstream(&self, name: &str) -> Option<&Upstream> {
+    pub(crate) fn upstream(&self, name: &str, _permit: &EgressPermit) -> Option<&Upstream> {
         self.upstreams.get(name).map(Arc::as_ref)
     }
 

@@ -32,6 +32,12 @@ async fn refuses(engine: Scripted, body: &Value, reason: &str) {
     let whole = gateway.ask(body).await;
     assert_eq!(whole.error(), "503 local_unavailable");
     assert!(whole.text.contains(reason), "it says why: {}", whole.text);
+    assert!(
+        whole.text.contains("`private`"),
+        "it names the route: {}",
+        whole.text
+    );
+    assert_eq!(whole.header("x-smallfirst-reason"), "pinned");
     assert!(!whole.text.contains("DRAFT-CANARY"));
     let mut stream = gateway.stream(body).await;
     assert_eq!(stream.status, 503);

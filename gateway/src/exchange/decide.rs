@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use router_policies::{Action, Reason};
+use router_policies::Reason;
 
 use super::Exchange;
 use super::local::LocalResult;
 use crate::cache::{CacheKey, CachedAnswer};
+use crate::egress::PinnedBy;
 use crate::fault::{Fault, FaultKind};
 use crate::ledger::{AttemptGuard, Settlement, Source, Usage};
 use crate::openai::{Answer, completion_of};
@@ -83,10 +84,10 @@ impl Exchange {
                 },
                 content: Content::Draft(answer),
             },
-            LocalResult::Escalate(escalation) if self.route.action == Action::LocalOnly => {
-                return Err(local_only(escalation.reason));
-            }
-            LocalResult::Escalate(escalation) => self.escalate(escalation).await?,
+            LocalResult::Escalate(escalation) => match self.clearance.pinned() {
+                Some(by) => return Err(self.kept_back(by, escalation.reason)),
+                None => self.escalate(escalation).await?,
+            },
         };
         self.remember(key, &decided).await;
         Ok(decided)
@@ -99,6 +100,7 @@ impl Exchange {
             &self.principal.name,
             &self.route.name,
             version,
+            self.clearance.cache_domain(),
             &self.request.essence(),
         ))
     }
@@ -139,11 +141,11 @@ impl Exchange {
         };
         self.app.cache().put(key, body, usage, keep_for).await;
     }
-}
 
-fn local_only(reason: Reason) -> Fault {
-    Fault::new(
-        FaultKind::LocalUnavailable,
-        format!("the local model could not answer ({reason}) and this route allows no other"),
-    )
+    /// The answer to a pinned request that the local model could not answer.
+    fn kept_back(&self, by: &PinnedBy, reason: Reason) -> Fault {
+        let why = by.explain(&self.route.name);
+        let text = format!("the local model could not answer ({reason}), and {why}");
+        Fault::new(FaultKind::LocalUnavailable, text).because("pinned")
+    }
 }

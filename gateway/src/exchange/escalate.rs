@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::Exchange;
 use super::decide::{Content, Decided, Escalation, Told};
+use crate::egress::EgressPermit;
 use crate::fault::{Fault, FaultKind, Retry};
 use crate::ledger::{AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Source, Usage};
 use crate::upstream::{Reply, Upstream, WholeReply};
@@ -22,7 +23,8 @@ impl Exchange {
     /// # Errors
     /// The fault of the last try.
     pub(super) async fn escalate(&self, escalation: Escalation) -> Result<Decided, Fault> {
-        let (target, upstream) = self.upstream_target()?;
+        let permit = self.egress()?;
+        let (target, upstream) = self.upstream_target(&permit)?;
         let body = self.request.for_upstream(&target.model);
         let request_id = self.id.to_string();
         let told = Told {
@@ -54,11 +56,11 @@ impl Exchange {
         }
     }
 
-    fn upstream_target(&self) -> Result<(&ModelRef, &Upstream), Fault> {
+    fn upstream_target(&self, permit: &EgressPermit) -> Result<(&ModelRef, &Upstream), Fault> {
         let target = self.route.upstream.as_ref();
         // The policy was compiled against the configured upstreams, so this is a defect if it ever fails.
         target
-            .and_then(|target| Some((target, self.snapshot.upstream(&target.upstream)?)))
+            .and_then(|target| Some((target, self.snapshot.upstream(&target.upstream, permit)?)))
             .ok_or_else(|| Fault::new(FaultKind::Internal, "the route has no upstream"))
     }
 

@@ -36,6 +36,9 @@ pub fn fault_response(fault: &Fault) -> Response<Body> {
         };
         headers.insert(ALLOW, HeaderValue::from_static(allowed));
     }
+    if let Some(reason) = fault.reason() {
+        headers.insert("x-smallfirst-reason", HeaderValue::from_static(reason));
+    }
     match fault.retry_hint() {
         Retry::After(wait) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
