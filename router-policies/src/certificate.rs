@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::risk::{Certified, RiskTarget};
 use crate::scorer::Scorer;
+use crate::signals::Features;
 use crate::units::Probability;
 
 /// Proof that accepting drafts of one route up to a threshold keeps a risk target, as it is stored on disk.
@@ -87,11 +88,17 @@ impl Certificate {
         }
     }
 
-    /// Whether the certificate is about what runs now.
+    /// Whether the certificate is about what runs now: the same model, prompts and answers, scored by the same
+    /// [version](Features::VERSION) of the features.
     ///
     /// # Errors
     /// [`Changed`] names the first thing that differs.
     pub fn covers(&self, now: &Fingerprint) -> Result<(), Changed> {
+        if self.scorer.version() != Features::VERSION {
+            return Err(Changed {
+                what: "scoring of drafts",
+            });
+        }
         let then = &self.fingerprint;
         let parts = [
             ("model weights", &then.weights, &now.weights),

@@ -46,7 +46,9 @@ pub use risk::{
     upper_bound,
 };
 pub use scorer::{Scorer, ScorerError};
-pub use signals::{FeatureError, Features, Finish, Signals, TokenSignal};
+pub use signals::{
+    FeatureError, Features, Finish, Marker, PromptSignal, Role, Signals, Soft, TokenSignal,
+};
 pub use units::{Probability, Span, UnitError};
 pub use validators::check;
 pub use verdict::{Assessment, Judge, LearningCause, Reason, UnknownReason, Verdict};

@@ -27,6 +27,9 @@ use crate::units::Probability;
 ///   short answers; is not calibrated.
 /// * *learnt*, [`Scorer::fit`]: ridge logistic regression on all features, then calibrated.
 ///
+/// One that was stored by another version of the features can be read, so that a certificate can say why it is void
+/// ([`Certificate::covers`](crate::Certificate::covers)); it finds every draft certainly bad.
+///
 /// A scorer that was fitted must be certified on rows it was not fitted on: on its own rows it looks better than
 /// it is. [`learn`](crate::learn()) keeps the two apart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,8 +41,20 @@ pub struct Scorer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Kind {
-    Probability,
+    /// Without a version it was stored by version 1, which had none.
+    Probability {
+        #[serde(default = "first_version")]
+        version: u32,
+    },
     Learnt(Arc<Learnt>),
+    /// Read from a file of another version. Its numbers mean nothing here and are not kept.
+    Outdated {
+        version: u32,
+    },
+}
+
+const fn first_version() -> u32 {
+    1
 }
 
 /// A fitted scorer: `p_bad = calibration(intercept + Σ weight · standardised feature)`.
@@ -76,14 +91,6 @@ pub enum ScorerError {
     /// The fit found no optimum. Ridge regression always has one, so the features must be absurd.
     #[error("the fit found no optimum; look for absurd feature values")]
     NoOptimum,
-    /// A stored scorer belongs to another version of the features; fit anew.
-    #[error("the scorer is of version {found}, this program needs version {needed}; fit it anew")]
-    Version {
-        /// Version of the stored scorer.
-        found: u32,
-        /// Version of this program.
-        needed: u32,
-    },
     /// A stored scorer is not one that this program wrote; fit anew.
     #[error("the stored scorer is damaged: {0}; fit it anew")]
     Damaged(&'static str),
@@ -94,7 +101,9 @@ impl Scorer {
     /// chosen any other answer.
     pub const fn from_probability() -> Self {
         Self {
-            kind: Kind::Probability,
+            kind: Kind::Probability {
+                version: Features::VERSION,
+            },
         }
     }
 
@@ -119,7 +128,8 @@ impl Scorer {
     /// Arithmetic that goes wrong, with features far outside anything seen, counts as certainly bad.
     pub fn p_bad(&self, features: &Features) -> Probability {
         match &self.kind {
-            Kind::Probability => Probability::of_bad(-features.sum_logprob().exp_m1()),
+            Kind::Outdated { .. } => Probability::ONE,
+            Kind::Probability { .. } => Probability::of_bad(-features.draft_logprob().exp_m1()),
             Kind::Learnt(learnt) => Probability::of_bad(sigmoid(learnt.calibrated(features))),
         }
     }
@@ -129,10 +139,18 @@ impl Scorer {
         matches!(self.kind, Kind::Learnt(_))
     }
 
+    /// The version of the features it reads; one other than [`Features::VERSION`] makes it useless.
+    pub fn version(&self) -> u32 {
+        match &self.kind {
+            Kind::Probability { version } | Kind::Outdated { version } => *version,
+            Kind::Learnt(learnt) => learnt.version,
+        }
+    }
+
     /// The names and weights of the standardised features, for people to read; empty for the plain scorer.
     pub fn weights(&self) -> Vec<(&str, f64)> {
         match &self.kind {
-            Kind::Probability => Vec::new(),
+            Kind::Probability { .. } | Kind::Outdated { .. } => Vec::new(),
             Kind::Learnt(learnt) => learnt
                 .terms
                 .iter()
@@ -150,10 +168,6 @@ impl Learnt {
     }
 
     fn verify(&self) -> Result<(), ScorerError> {
-        if self.version != Features::VERSION {
-            let (found, needed) = (self.version, Features::VERSION);
-            return Err(ScorerError::Version { found, needed });
-        }
         if !self
             .terms
             .iter()
@@ -171,18 +185,30 @@ impl Learnt {
 
 /// Log-odds before calibration.
 fn linear(intercept: f64, terms: &[Term], features: &Features) -> f64 {
-    let terms = terms.iter().zip(features.values()).enumerate();
-    terms.fold(intercept, |sum, (index, (term, value))| {
-        sum + term.weight * standardise(index, value, term.centre, term.scale)
-    })
+    let inputs = standardise(terms, features);
+    terms
+        .iter()
+        .zip(inputs)
+        .fold(intercept, |sum, (term, input)| sum + term.weight * input)
 }
 
 impl<'de> Deserialize<'de> for Scorer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let kind = Kind::deserialize(deserializer)?;
-        if let Kind::Learnt(learnt) = &kind {
-            learnt.verify().map_err(serde::de::Error::custom)?;
-        }
+        let kind = match Kind::deserialize(deserializer)? {
+            Kind::Probability { version } | Kind::Outdated { version }
+                if version != Features::VERSION =>
+            {
+                Kind::Outdated { version }
+            }
+            Kind::Learnt(learnt) if learnt.version != Features::VERSION => Kind::Outdated {
+                version: learnt.version,
+            },
+            Kind::Learnt(learnt) => {
+                learnt.verify().map_err(serde::de::Error::custom)?;
+                Kind::Learnt(learnt)
+            }
+            kind => kind,
+        };
         Ok(Self { kind })
     }
 }

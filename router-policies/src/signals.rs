@@ -1,12 +1,14 @@
 //! What the tokens of a draft say about it, folded up while they arrive.
 
 mod features;
+mod role;
 mod surprise;
 
 #[cfg(test)]
 mod tests;
 
-pub use features::{FeatureError, Features};
+pub use features::{FeatureError, Features, Soft};
+pub use role::{Marker, Role};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,20 @@ pub struct TokenSignal {
     pub legal_mass: f32,
     /// Only one token was allowed, so the choice says nothing.
     pub forced: bool,
+    /// What the token is to the answer; a [`Marker`] tells.
+    #[serde(default)]
+    pub role: Role,
+}
+
+/// How likely the model found the prompt itself, from the prefill: an unusual prompt is one it was hardly trained on.
+///
+/// Values that are NaN or out of range are taken as the worst value there is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PromptSignal {
+    /// Mean `ln p` of the prompt's tokens; nats, at most 0.
+    pub mean_logprob: f32,
+    /// `ln p` of the least likely one; nats, at most 0.
+    pub min_logprob: f32,
 }
 
 /// Why a draft ended.
@@ -58,11 +74,16 @@ const REPETITION_FROM: u64 = 8;
 /// Accumulates the signals of one draft. Every step costs the same, however long the draft is: sums, extremes, the
 /// last 16 logprobs, the last 16 token ids and a histogram of 16 bins are all that is kept.
 ///
-/// Forced tokens are counted and otherwise ignored.
+/// Forced tokens are counted and otherwise ignored. Of the frame only the logprobs are kept, apart from the others.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
+    prompt: Option<PromptSignal>,
     tokens: u64,
+    forced: u64,
     decisions: u64,
+    decided_last: bool,
+    frame: Frame,
+    first_logprob: f64,
     surprises: Surprises,
     sum_logprob: f64,
     sum_miss: f64,
@@ -80,20 +101,44 @@ pub struct Signals {
     longest_run: u64,
 }
 
+/// What is kept of unforced tokens that are no decisions; zeros if there was none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Frame {
+    sum_logprob: f64,
+    min_logprob: f64,
+}
+
 impl Signals {
     /// Nothing seen yet.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Takes in what the prefill said, where the engine tells.
+    pub const fn read_prompt(&mut self, prompt: PromptSignal) {
+        self.prompt = Some(prompt);
+    }
+
     /// Takes in the next token. `id` is its vocabulary index, or any other number that equal tokens share; it is
     /// only used to notice repetition.
     pub fn push(&mut self, id: u32, signal: TokenSignal) {
         self.tokens += 1;
+        self.decided_last = false;
         if signal.forced {
+            self.forced += 1;
             return;
         }
         let logprob = within(signal.logprob, LOGPROB_FLOOR, 0.0, LOGPROB_FLOOR);
+        match signal.role {
+            Role::Frame => {
+                self.frame.sum_logprob += logprob;
+                self.frame.min_logprob = self.frame.min_logprob.min(logprob);
+            }
+            Role::Decision => self.decide(id, logprob, signal),
+        }
+    }
+
+    fn decide(&mut self, id: u32, logprob: f64, signal: TokenSignal) {
         let margin = within(signal.margin, -MARGIN_RANGE, MARGIN_RANGE, -MARGIN_RANGE);
         let entropy = within(signal.entropy, 0.0, ENTROPY_CEILING, ENTROPY_CEILING);
         let legal_mass = within(signal.legal_mass, LEGAL_MASS_FLOOR, 1.0, LEGAL_MASS_FLOOR);
@@ -101,16 +146,17 @@ impl Signals {
         self.sum_logprob += logprob;
         self.sum_miss += -logprob.exp_m1();
         self.sum_margin += margin;
-        // The first decision finds a margin of 0 from `default`, which is no observation.
-        self.min_margin = if self.decisions == 0 {
-            margin
-        } else {
-            self.min_margin.min(margin)
-        };
+        // The first decision finds zeros from `default`, which are no observations.
+        if self.decisions == 0 {
+            self.min_margin = margin;
+            self.first_logprob = logprob;
+        }
+        self.min_margin = self.min_margin.min(margin);
         self.max_entropy = self.max_entropy.max(entropy);
         self.min_ln_legal_mass = self.min_ln_legal_mass.min(legal_mass.ln());
         self.surprises.push(-logprob);
         self.decisions += 1;
+        self.decided_last = true;
         self.slide_window(logprob);
         self.note_repetition(id);
     }
@@ -120,14 +166,19 @@ impl Signals {
         self.tokens
     }
 
-    /// Tokens that the model chose: all but the forced ones.
+    /// Decision tokens: those that the model chose and that carry the answer.
     pub const fn decisions(&self) -> u64 {
         self.decisions
     }
 
     /// Tokens that were the only ones allowed.
     pub const fn forced(&self) -> u64 {
-        self.tokens - self.decisions
+        self.forced
+    }
+
+    /// Whether the newest token was a decision.
+    pub const fn decided_last(&self) -> bool {
+        self.decided_last
     }
 
     /// The features of the draft as it stands. All of them are finite.
@@ -137,7 +188,10 @@ impl Signals {
         if self.decisions > 0 {
             return self.summarise(finish);
         }
-        let mut worst = Self::new();
+        let mut worst = Self {
+            prompt: self.prompt,
+            ..Self::default()
+        };
         worst.push(0, WORST);
         worst.summarise(finish)
     }
@@ -149,6 +203,11 @@ impl Signals {
             0
         } else {
             self.longest_run
+        };
+        let prompt = |pick: fn(PromptSignal) -> f32| {
+            self.prompt.map_or(0.0, |prompt| {
+                within(pick(prompt), LOGPROB_FLOOR, 0.0, LOGPROB_FLOOR)
+            })
         };
         Features::from_array([
             self.sum_logprob,
@@ -169,6 +228,16 @@ impl Signals {
             decisions.ln(),
             if finish == Finish::Length { 1.0 } else { 0.0 },
             real(repeated) / decisions,
+            -self.surprises.quantile(0.95),
+            -self.surprises.quantile(0.75),
+            self.first_logprob,
+            self.frame.sum_logprob,
+            self.frame.min_logprob,
+            prompt(|prompt| prompt.mean_logprob),
+            prompt(|prompt| prompt.min_logprob),
+            if self.prompt.is_some() { 1.0 } else { 0.0 },
+            0.0,
+            0.0,
         ])
     }
 
@@ -204,6 +273,7 @@ const WORST: TokenSignal = TokenSignal {
     entropy: f32::INFINITY,
     legal_mass: 0.0,
     forced: false,
+    role: Role::Decision,
 };
 
 /// `value` brought into `[low, high]`, or `worst` for NaN.

@@ -9,8 +9,8 @@ use local_engine::{
     Usage as EngineUsage,
 };
 use router_policies::{
-    Action, Answer as Shape, Features, Finish, LocalPlan, Reason, Signals, TokenSignal, Verdict,
-    check,
+    Action, Answer as Shape, Features, Finish, LocalPlan, Reason, Role, Signals, TokenSignal,
+    Verdict, check,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -291,6 +291,7 @@ impl Collected {
                 entropy: stats.entropy,
                 legal_mass: stats.legal_mass,
                 forced: stats.forced,
+                role: Role::Decision,
             },
         );
         self.partial.extend_from_slice(&token.bytes);

@@ -69,6 +69,15 @@ fn any_change_voids_it_and_is_named() {
 }
 
 #[test]
+fn a_scorer_of_another_version_voids_it() {
+    let mut stored = serde_json::to_value(certificate()).unwrap();
+    stored["scorer"] = serde_json::json!({"kind": "probability"});
+    let old: Certificate = serde_json::from_value(stored).unwrap();
+    let changed = old.covers(&fingerprint()).unwrap_err();
+    assert_eq!(changed.what, "scoring of drafts");
+}
+
+#[test]
 fn it_holds_for_its_target_and_looser_ones() {
     let certificate = certificate();
     for (regret, assurance, expected) in [

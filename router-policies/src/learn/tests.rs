@@ -2,7 +2,7 @@ use super::{FIT_FROM, Labelled, learn};
 use crate::number::sigmoid;
 use crate::random::Random;
 use crate::risk::{Proof, RiskTarget};
-use crate::signals::{Features, Finish, Signals, TokenSignal};
+use crate::signals::{Features, Finish, Role, Signals, TokenSignal};
 use crate::units::Probability;
 
 fn target() -> RiskTarget {
@@ -23,6 +23,7 @@ fn features(random: &mut Random, quality: f64) -> Features {
                 entropy: 0.1,
                 legal_mass: 1.0,
                 forced: false,
+                role: Role::Decision,
             },
         );
     }

@@ -105,13 +105,6 @@ impl Linear {
 fn inputs(terms: &[Term], features: &Features) -> [f64; INPUTS] {
     let mut inputs = [1.0; INPUTS];
     let [_, standard @ ..] = &mut inputs;
-    let values = features.values();
-    for (index, (slot, (term, value))) in standard
-        .iter_mut()
-        .zip(terms.iter().zip(values))
-        .enumerate()
-    {
-        *slot = standardise(index, value, term.centre, term.scale);
-    }
+    *standard = standardise(terms, features);
     inputs
 }

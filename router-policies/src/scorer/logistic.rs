@@ -65,7 +65,7 @@ fn objective<const N: usize>(
     ridge + loss.sum::<f64>()
 }
 
-/// Gradient and Hessian of the objective.
+/// Gradient and lower triangle of the Hessian of the objective.
 fn derivatives<const N: usize>(
     rows: &[([f64; N], f64)],
     penalty: &[f64; N],
@@ -79,17 +79,22 @@ fn derivatives<const N: usize>(
     for (inputs, target) in rows {
         let p = sigmoid(dot(weights, inputs));
         let spread = p * (1.0 - p);
-        for i in 0..N {
-            gradient[i] += (p - target) * inputs[i];
-            for j in 0..N {
-                curvature[i][j] += spread * inputs[i] * inputs[j];
+        for (i, input) in inputs.iter().enumerate() {
+            // Features that never varied are all zeros and would only cost time.
+            if input.abs() <= 0.0 {
+                continue;
+            }
+            gradient[i] += (p - target) * input;
+            let pull = spread * input;
+            for (entry, other) in curvature[i].iter_mut().zip(&inputs[..=i]) {
+                *entry += pull * other;
             }
         }
     }
     (gradient, curvature)
 }
 
-/// Solves `matrix · x = right` for a symmetric positive definite matrix by Cholesky's decomposition; `None` if it is not
+/// Solves `matrix · x = right` for a symmetric positive definite matrix, of which only the lower triangle is read, by Cholesky's decomposition; `None` if it is not
 /// one.
 fn solve<const N: usize>(mut matrix: [[f64; N]; N], mut right: [f64; N]) -> Option<[f64; N]> {
     for j in 0..N {

@@ -46,6 +46,9 @@ const LOGARITHMIC: [bool; Features::COUNT] = [
     false, false, // margins
     true, true, true, // max_entropy, min_legal_mass, lowest_window
     false, false, false, // ln_tokens, truncated, repetition
+    true, true, true, true, true, // further logprobs, those of the frame among them
+    false, false, false, // the prompt
+    false, false, // hedged, copied
 ];
 
 fn transform(index: usize, value: f64) -> f64 {
@@ -55,9 +58,20 @@ fn transform(index: usize, value: f64) -> f64 {
     }
 }
 
-/// The value of feature number `index`, transformed, standardised and cut off.
-pub(super) fn standardise(index: usize, value: f64, centre: f64, scale: f64) -> f64 {
-    ((transform(index, value) - centre) / scale).clamp(-CUT, CUT)
+/// The features transformed, standardised and cut off. Prompt features that the engine did not tell are average.
+pub(super) fn standardise(terms: &[Term], features: &Features) -> [f64; Features::COUNT] {
+    let values = features.values();
+    let mut inputs = [0.0; Features::COUNT];
+    let slots = inputs.iter_mut().zip(terms.iter().zip(values)).enumerate();
+    for (index, (slot, (term, value))) in slots {
+        *slot = ((transform(index, value) - term.centre) / term.scale).clamp(-CUT, CUT);
+    }
+    if values[Features::PROMPT_KNOWN] < 0.5 {
+        for index in Features::PROMPT {
+            inputs[index] = 0.0;
+        }
+    }
+    inputs
 }
 
 /// The terms that standardise `rows`, with weights of 0.

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::units::Probability;
+
 /// Number of features.
-const COUNT: usize = 14;
+const COUNT: usize = 24;
 
 /// What is known of a draft, as finite numbers in a fixed order.
 ///
-/// All statistics are over decision tokens, those that were not forced; logprobs are natural logarithms.
+/// Unless a row says otherwise, statistics are over decision tokens: those that were not forced and carry the answer.
+/// Logprobs are natural logarithms.
 ///
 /// | name | meaning | unit, range |
 /// | --- | --- | --- |
-/// | `sum_logprob` | log-probability of the whole draft | nats, ≤ 0 |
+/// | `sum_logprob` | log-probability of all decisions together | nats, ≤ 0 |
 /// | `min_logprob` | least likely token | nats, -100 to 0 |
 /// | `tenth_logprob` | 10 % quantile, from a histogram | nats, -100 to 0 |
 /// | `median_logprob` | 50 % quantile, from a histogram | nats, -100 to 0 |
@@ -28,11 +31,30 @@ const COUNT: usize = 14;
 /// | `ln_tokens` | `ln` of the number of decision tokens | ≥ 0 |
 /// | `truncated` | whether the token limit ended it | 0 or 1 |
 /// | `repetition` | longest run that repeats what stood up to 16 tokens before, as a share; 0 below 8 tokens | 0 to 1 |
+/// | `twentieth_logprob` | 5 % quantile, from a histogram | nats, -100 to 0 |
+/// | `quarter_logprob` | 25 % quantile, from a histogram | nats, -100 to 0 |
+/// | `first_logprob` | first decision | nats, -100 to 0 |
+/// | `frame_logprob` | log-probability of the unforced rest, such as keys and punctuation of JSON | nats, ≤ 0 |
+/// | `min_frame_logprob` | least likely token of that rest | nats, -100 to 0 |
+/// | `prompt_mean_logprob` | mean over the prompt; 0 where the engine does not tell | nats, -100 to 0 |
+/// | `prompt_min_logprob` | least likely token of the prompt; 0 where the engine does not tell | nats, -100 to 0 |
+/// | `prompt_known` | whether the engine tells | 0 or 1 |
+/// | `hedged` | whether the finished text says that it does not know, or refuses somewhere | 0 or 1 |
+/// | `copied` | how much of the finished text is the beginning of the prompt | 0 to 1 |
 ///
 /// Serialised as a map from name to number; reading asks for exactly these names.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(into = "BTreeMap<String, f64>", try_from = "BTreeMap<String, f64>")]
 pub struct Features([f64; COUNT]);
+
+/// What a finished text says of itself without being wrong outright.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Soft {
+    /// It says that it does not know, or refuses somewhere after its start.
+    pub hedged: bool,
+    /// Share of it that is the beginning of the prompt, word for word.
+    pub copied: Probability,
+}
 
 /// Why numbers are not the features of a draft.
 #[non_exhaustive]
@@ -54,7 +76,7 @@ impl Features {
     pub const COUNT: usize = COUNT;
 
     /// Version of the names and their meaning; scorers of another version do not apply.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// The names, in order.
     pub const NAMES: [&'static str; COUNT] = [
@@ -72,7 +94,24 @@ impl Features {
         "ln_tokens",
         "truncated",
         "repetition",
+        "twentieth_logprob",
+        "quarter_logprob",
+        "first_logprob",
+        "frame_logprob",
+        "min_frame_logprob",
+        "prompt_mean_logprob",
+        "prompt_min_logprob",
+        "prompt_known",
+        "hedged",
+        "copied",
     ];
+
+    /// Positions of the two prompt features and of their indicator in [`Self::NAMES`].
+    pub(crate) const PROMPT: [usize; 2] = [19, 20];
+    pub(crate) const PROMPT_KNOWN: usize = 21;
+    /// Positions of what only the finished text tells.
+    const HEDGED: usize = 22;
+    const COPIED: usize = 23;
 
     /// Values in the order of [`Self::NAMES`], all finite.
     pub(super) const fn from_array(values: [f64; COUNT]) -> Self {
@@ -117,9 +156,17 @@ impl Features {
         self.0
     }
 
-    /// Log-probability of the whole draft over its decision tokens, in nats.
-    pub const fn sum_logprob(&self) -> f64 {
-        self.0[0]
+    /// Log-probability of the whole draft: of all tokens that were not forced, in nats.
+    pub const fn draft_logprob(&self) -> f64 {
+        self.0[0] + self.0[17]
+    }
+
+    /// The same features with what the finished text says in itself.
+    #[must_use]
+    pub const fn with_soft(mut self, soft: Soft) -> Self {
+        self.0[Self::HEDGED] = if soft.hedged { 1.0 } else { 0.0 };
+        self.0[Self::COPIED] = soft.copied.get();
+        self
     }
 }
 

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
-use super::{FeatureError, Features, Finish, Signals, TokenSignal, WINDOW};
+use super::{
+    FeatureError, Features, Finish, PromptSignal, Role, Signals, Soft, TokenSignal, WINDOW,
+};
+use crate::units::Probability;
 
 fn token(logprob: f32) -> TokenSignal {
     TokenSignal {
@@ -9,6 +12,7 @@ fn token(logprob: f32) -> TokenSignal {
         entropy: 0.5,
         legal_mass: 1.0,
         forced: false,
+        role: Role::Decision,
     }
 }
 
@@ -40,6 +44,7 @@ fn features_of_a_small_draft() {
             entropy: 0.9,
             legal_mass: 0.8,
             forced: false,
+            role: Role::Decision,
         },
     );
     signals.push(
@@ -50,6 +55,7 @@ fn features_of_a_small_draft() {
             entropy: 0.1,
             legal_mass: 0.5,
             forced: false,
+            role: Role::Decision,
         },
     );
     let features = signals.features(Finish::Length);
@@ -69,11 +75,21 @@ fn features_of_a_small_draft() {
         ("ln_tokens", 2.0_f64.ln()),
         ("truncated", 1.0),
         ("repetition", 0.0),
+        ("twentieth_logprob", half),
+        ("quarter_logprob", half),
+        ("first_logprob", half),
+        ("frame_logprob", 0.0),
+        ("min_frame_logprob", 0.0),
+        ("prompt_mean_logprob", 0.0),
+        ("prompt_min_logprob", 0.0),
+        ("prompt_known", 0.0),
+        ("hedged", 0.0),
+        ("copied", 0.0),
     ] {
         assert_close(features.get(name).unwrap(), expected);
     }
     assert_eq!(features.get("no_such"), None);
-    assert_close(features.sum_logprob(), half);
+    assert_close(features.draft_logprob(), half);
 }
 
 #[test]
@@ -88,10 +104,63 @@ fn forced_tokens_are_counted_and_otherwise_ignored() {
             entropy: 9.0,
             legal_mass: 0.0,
             forced: true,
+            role: Role::Decision,
         },
     );
     assert_eq!(with.features(Finish::Stop), without);
     assert_eq!((with.tokens(), with.decisions(), with.forced()), (3, 2, 1));
+}
+
+#[test]
+fn the_frame_has_features_of_its_own() {
+    let framed = |logprob| TokenSignal {
+        role: Role::Frame,
+        ..token(logprob)
+    };
+    let mut signals = Signals::new();
+    for (id, signal) in [(1, framed(-3.0)), (2, token(-0.5)), (3, framed(-1.0))] {
+        signals.push(id, signal);
+        assert_eq!(signals.decided_last(), id == 2);
+    }
+    for (name, expected) in [
+        ("sum_logprob", -0.5),
+        ("min_logprob", -0.5),
+        ("first_logprob", -0.5),
+        ("frame_logprob", -4.0),
+        ("min_frame_logprob", -3.0),
+        ("ln_tokens", 0.0),
+    ] {
+        assert_close(feature(&signals, name), expected);
+    }
+    assert_close(signals.features(Finish::Stop).draft_logprob(), -4.5);
+    assert_eq!(
+        (signals.tokens(), signals.decisions(), signals.forced()),
+        (3, 1, 0)
+    );
+}
+
+#[test]
+fn the_prompt_is_a_feature_where_the_engine_tells() {
+    let mut signals = signals(&[-0.5]);
+    signals.read_prompt(PromptSignal {
+        mean_logprob: -2.5,
+        min_logprob: f32::NAN,
+    });
+    assert_close(feature(&signals, "prompt_known"), 1.0);
+    assert_close(feature(&signals, "prompt_mean_logprob"), -2.5);
+    assert_close(feature(&signals, "prompt_min_logprob"), -100.0);
+}
+
+#[test]
+fn the_finished_text_adds_its_features() {
+    let soft = Soft {
+        hedged: true,
+        copied: Probability::new(0.25).unwrap(),
+    };
+    let features = signals(&[-0.5]).features(Finish::Stop).with_soft(soft);
+    assert_close(features.get("hedged").unwrap(), 1.0);
+    assert_close(features.get("copied").unwrap(), 0.25);
+    assert_close(features.get("prompt_known").unwrap(), 0.0);
 }
 
 #[test]
@@ -193,13 +262,14 @@ fn any_signal() -> impl Strategy<Value = TokenSignal> {
             Just(f32::INFINITY)
         ]
     };
-    (wild(), wild(), wild(), wild(), any::<bool>()).prop_map(
-        |(logprob, margin, entropy, legal_mass, forced)| TokenSignal {
+    (wild(), wild(), wild(), wild(), any::<bool>(), any::<bool>()).prop_map(
+        |(logprob, margin, entropy, legal_mass, forced, frame)| TokenSignal {
             logprob,
             margin,
             entropy,
             legal_mass,
             forced,
+            role: if frame { Role::Frame } else { Role::Decision },
         },
     )
 }

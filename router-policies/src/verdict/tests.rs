@@ -2,7 +2,7 @@ use super::{Judge, LearningCause, Reason, Verdict};
 use crate::certificate::tests::{certificate, fingerprint};
 use crate::policy::Trust;
 use crate::risk::RiskTarget;
-use crate::signals::{Features, Finish, Signals, TokenSignal};
+use crate::signals::{Features, Finish, Role, Signals, TokenSignal};
 use crate::units::Probability;
 
 fn p(value: f64) -> Probability {
@@ -25,6 +25,7 @@ fn draft(probability: f32) -> Features {
             entropy: 0.1,
             legal_mass: 1.0,
             forced: false,
+            role: Role::Decision,
         },
     );
     signals.features(Finish::Stop)

@@ -1,0 +1,63 @@
+//! Which tokens of a draft carry the answer, and which only hold it together.
+
+use serde::{Deserialize, Serialize};
+
+use self::json::JsonScan;
+use crate::policy::Answer;
+
+mod json;
+
+/// What a token is to the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It carries the answer: a label, a value, a word of free text.
+    #[default]
+    Decision,
+    /// It holds the answer together: punctuation, keys and white space of JSON, and the end of a JSON answer.
+    Frame,
+}
+
+/// Tells decision tokens from the frame while they arrive.
+///
+/// Of a text or a closed list, every token is a decision. Of JSON, a token is one as soon as one of its bytes belongs
+/// to a value: what is between the quotes of a string, the closing quote, because it settles where the value ends, a
+/// number or a literal, or an empty object or array. Bytes that no JSON has at their place count as decisions too.
+///
+/// Each byte costs the same, however long the draft is. Forced tokens must be shown to it as well.
+#[derive(Debug, Clone)]
+pub struct Marker(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    Whole,
+    Json(JsonScan),
+}
+
+impl Marker {
+    /// A marker at the start of a draft that ought to be `answer`.
+    pub fn new(answer: &Answer) -> Self {
+        match answer {
+            Answer::Text | Answer::OneOf(_) => Self(Form::Whole),
+            Answer::Json => Self(Form::Json(JsonScan::default())),
+        }
+    }
+
+    /// The role of the next token, whose text is `bytes`. A token need not be whole characters; the end token is
+    /// empty.
+    pub fn mark(&mut self, bytes: &[u8]) -> Role {
+        match &mut self.0 {
+            Form::Whole => Role::Decision,
+            Form::Json(scan) => {
+                // Not `any`, which would stop at the first value byte and lose the place.
+                let value = bytes
+                    .iter()
+                    .fold(false, |found, byte| scan.is_value(*byte) || found);
+                if value { Role::Decision } else { Role::Frame }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
