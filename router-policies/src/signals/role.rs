@@ -49,10 +49,8 @@ impl Marker {
         match &mut self.0 {
             Form::Whole => Role::Decision,
             Form::Json(scan) => {
-                // Not `any`, which would stop at the first value byte and lose the place.
-                let value = bytes
-                    .iter()
-                    .fold(false, |found, byte| scan.is_value(*byte) || found);
+                // Every byte has to be seen, so `any`, which stops at the first, will not do.
+                let value = bytes.iter().filter(|byte| scan.is_value(**byte)).count() > 0;
                 if value { Role::Decision } else { Role::Frame }
             }
         }
