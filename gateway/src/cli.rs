@@ -5,6 +5,7 @@ mod check;
 mod engine_worker;
 mod evidence;
 mod failure;
+mod replay;
 pub(crate) mod report;
 mod schema;
 mod serve;
@@ -21,6 +22,7 @@ use crate::telemetry::{self, LogFormat};
 
 pub use failure::Failure;
 pub(crate) use serve::until_told_to_stop;
+use terminal::byte_bar;
 pub(crate) use terminal::{progress_bar, say};
 
 /// Answers with a small local model first, escalates the hard cases, books what it saved.
@@ -54,6 +56,8 @@ enum Command {
     Schema,
     /// Runs the local model over labelled requests and writes the route's certificate.
     Calibrate(calibrate::CalibrateArguments),
+    /// Tells what a policy would have saved, and risked, on recorded traffic.
+    Replay(replay::ReplayArguments),
     /// Reports what the requests of a ledger cost and saved.
     Report(report::ReportArguments),
     /// Shows what the decisions about one request rested on, and makes them again.
@@ -97,6 +101,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check { config } => check::run(&config),
         Command::Schema => schema::run(),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Evidence(arguments) => evidence::run(&arguments),
         Command::EngineWorker => engine_worker::run().await,

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod cache;
+mod chart;
 pub mod cli;
 pub mod config;
 mod demo;
@@ -14,6 +15,7 @@ pub mod learning;
 pub mod ledger;
 pub mod openai;
 pub mod reload;
+pub mod replay;
 pub mod report;
 pub mod server;
 pub mod snapshot;

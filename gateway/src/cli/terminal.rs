@@ -26,3 +26,13 @@ pub(crate) fn progress_bar(steps: usize, label: &str) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
+
+/// A bar over the bytes of a file, on standard error; invisible where that is no terminal.
+pub(super) fn byte_bar(bytes: u64, label: &str) -> ProgressBar {
+    let bar = ProgressBar::new(bytes);
+    let style = ProgressStyle::with_template("{msg:28} {bar:32} {bytes}/{total_bytes} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style);
+    bar.set_message(label.to_owned());
+    bar
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod check;
+mod replay;
 mod report;
 mod serve;
 
@@ -61,7 +62,15 @@ fn text(bytes: &[u8]) -> String {
 fn help_names_the_commands_and_hides_the_workers() {
     let folder = folder(GOOD);
     let help = text(&run(folder.path(), &["--help"]).stdout);
-    for command in ["demo", "serve", "check", "calibrate", "report", "evidence"] {
+    for command in [
+        "demo",
+        "serve",
+        "check",
+        "calibrate",
+        "replay",
+        "report",
+        "evidence",
+    ] {
         assert!(
             help.contains(&format!("\n  {command} ")),
             "{command} in: {help}"
