@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use crate::cache::AnswerCache;
+use crate::learning::{Issued, Learning};
 use crate::ledger::Ledger;
 use crate::reload::{ReloadFailure, ReloadStatus};
 use crate::snapshot::Snapshot;
@@ -19,6 +20,7 @@ pub struct App {
     snapshot: ArcSwap<Snapshot>,
     ledger: Ledger,
     cache: AnswerCache,
+    learning: Learning,
     draining: AtomicBool,
     started: Timestamp,
     reload: Mutex<ReloadStatus>,
@@ -31,6 +33,7 @@ impl App {
     pub fn new(snapshot: Snapshot, ledger: Ledger) -> Self {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
+            learning: Learning::new(ledger.clone()),
             ledger,
             cache: AnswerCache::new(),
             draining: AtomicBool::new(false),
@@ -79,6 +82,18 @@ impl App {
     #[must_use]
     pub const fn cache(&self) -> &AnswerCache {
         &self.cache
+    }
+
+    /// What learns while the gateway serves.
+    #[must_use]
+    pub const fn learning(&self) -> &Learning {
+        &self.learning
+    }
+
+    /// Puts another certificate in force for one route, or none, for all requests that begin from now on.
+    pub fn certify(&self, route: &str, certificate: Option<&Arc<Issued>>) {
+        self.snapshot
+            .rcu(|now| now.with_certificate(route, certificate.cloned()));
     }
 
     /// Whether the gateway takes no new work because it is about to stop.

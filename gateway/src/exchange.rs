@@ -8,6 +8,8 @@ mod decide;
 mod deliver;
 mod escalate;
 mod fingerprint;
+mod judging;
+mod leaves;
 mod local;
 mod relay;
 
@@ -27,7 +29,10 @@ use crate::server::Body;
 use crate::snapshot::Snapshot;
 
 pub(crate) use fingerprint::fingerprint;
-pub(crate) use local::{draft, greedy_job};
+pub(crate) use judging::{Judging, Subject};
+pub(crate) use local::{
+    Drafted, NoDraft, draft, end_of, greedy_job, job_for, local_plan, shape_for,
+};
 
 /// A request that is allowed in, before its body is understood.
 #[derive(Debug)]

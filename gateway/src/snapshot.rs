@@ -10,6 +10,7 @@ use router_policies::Certificate;
 use crate::config::Config;
 use crate::egress::EgressPermit;
 use crate::engines::StartEngine;
+use crate::learning::Issued;
 use crate::upstream::Upstream;
 
 /// Local engines by model name.
@@ -19,12 +20,12 @@ pub type Engines = BTreeMap<String, Arc<dyn LocalEngine>>;
 pub type Certificates = BTreeMap<String, Certificate>;
 
 /// A configuration and the parts that were built from it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
-    config: Config,
+    config: Arc<Config>,
     engines: Engines,
     upstreams: BTreeMap<String, Arc<Upstream>>,
-    certificates: Certificates,
+    certificates: BTreeMap<String, Arc<Issued>>,
 }
 
 impl Snapshot {
@@ -43,10 +44,10 @@ impl Snapshot {
             .map(|(name, settings)| Ok((name.clone(), Arc::new(Upstream::new(name, settings)?))))
             .collect::<Result<_, String>>()?;
         Ok(Self {
-            config,
+            config: Arc::new(config),
             engines,
             upstreams,
-            certificates,
+            certificates: issue(certificates)?,
         })
     }
 
@@ -80,16 +81,16 @@ impl Snapshot {
             engines.insert(name.clone(), engine);
         }
         Ok(Self {
-            config,
+            config: Arc::new(config),
             engines,
             upstreams,
-            certificates,
+            certificates: issue(certificates)?,
         })
     }
 
     /// The configuration.
     #[must_use]
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
@@ -114,7 +115,27 @@ impl Snapshot {
 
     /// The certificate of a route, if one was made.
     #[must_use]
-    pub fn certificate(&self, route: &str) -> Option<&Certificate> {
+    pub fn certificate(&self, route: &str) -> Option<&Arc<Issued>> {
         self.certificates.get(route)
     }
+
+    /// The same with another certificate for one route, or with none for it.
+    #[must_use]
+    pub fn with_certificate(&self, route: &str, certificate: Option<Arc<Issued>>) -> Self {
+        let mut next = self.clone();
+        match certificate {
+            Some(issued) => next.certificates.insert(route.to_owned(), issued),
+            None => next.certificates.remove(route),
+        };
+        next
+    }
+}
+
+fn issue(certificates: Certificates) -> Result<BTreeMap<String, Arc<Issued>>, String> {
+    let issued = |(route, certificate): (String, Certificate)| {
+        let issued = Issued::new(&certificate)
+            .map_err(|e| format!("the certificate of the route `{route}` is damaged: {e}"))?;
+        Ok((route, issued))
+    };
+    certificates.into_iter().map(issued).collect()
 }

@@ -101,7 +101,38 @@ async fn learns(gateway: support::Builder, upstream: &ScriptedUpstream, body: &V
     let gateway = gateway.start().await;
     assert_eq!(gateway.ask(body).await.told(), "upstream learning");
     assert_eq!(upstream.count(), 1);
-    assert_eq!(gateway.stop().await.only().tries(), ["upstream answered"]);
+    gateway.learnt().await;
+    let books = gateway.stop().await;
+    assert_eq!(
+        books.only().tries(),
+        ["upstream answered", "learning answered"]
+    );
+}
+
+#[tokio::test]
+async fn a_date_in_the_system_prompt_is_not_another_prompt() {
+    let dated = |day: &str| format!("{SYSTEM} Today is {day}.");
+    let rows = rows()
+        .into_iter()
+        .enumerate()
+        .map(|(n, mut row)| {
+            row.messages[0].content = dated(&format!("2026-03-{:02}", 1 + n % 28));
+            row
+        })
+        .collect();
+    let upstream = ScriptedUpstream::silent().await;
+    let gateway = TestGateway::builder()
+        .upstream(&upstream)
+        .engine(Arc::new(engine()))
+        .routes(ROUTES)
+        .certified("yes-or-no", Arc::new(engine()), rows)
+        .start()
+        .await;
+    let answer = gateway
+        .ask(&question(&dated("2027-01-01"), "an easy one"))
+        .await;
+    assert_eq!(answer.told(), "local accepted");
+    gateway.stop().await;
 }
 
 #[tokio::test]

@@ -73,7 +73,10 @@ async fn escalates(
         .collect();
     for exchange in gateway.stop().await.exchanges {
         assert_eq!(exchange.ending(), format!("completed upstream {reason}"));
-        assert_eq!(exchange.tries(), expected, "{reason}");
+        // Drafts that are made to learn come after the answer, if they come in time.
+        let mut tries = exchange.tries();
+        tries.retain(|attempt| !attempt.starts_with("learning"));
+        assert_eq!(tries, expected, "{reason}");
     }
 }
 

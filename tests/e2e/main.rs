@@ -8,6 +8,7 @@ mod configs;
 mod drain;
 mod escalate;
 mod hang_up;
+mod learning;
 mod local_only;
 mod models;
 mod money;

@@ -1,6 +1,7 @@
 //! What the ledger holds, row by row.
 
-use gateway::ledger::{Ledger, LedgerError};
+use gateway::ledger::{Evidence, Ledger, LedgerError};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 /// All rows of a ledger.
@@ -39,12 +40,14 @@ pub struct ExchangeRow {
     pub baseline_method: Option<String>,
     /// Its attempts, in order.
     pub attempts: Vec<AttemptRow>,
+    /// What the decisions about its drafts rested on.
+    pub evidence: Vec<Evidence>,
 }
 
 /// One attempt.
 #[derive(Debug, Clone)]
 pub struct AttemptRow {
-    /// `local`, `upstream` or `audit`.
+    /// `local`, `upstream`, `audit` or `learning`.
     pub engine: String,
     /// Name of the model.
     pub model: String,
@@ -65,7 +68,7 @@ pub struct AttemptRow {
 impl Books {
     pub(crate) async fn of(ledger: &Ledger) -> Self {
         ledger
-            .read(|connection| read(connection).map_err(refused))
+            .read(|connection| with_evidence(connection, read(connection).map_err(refused)?))
             .await
             .expect("a readable ledger")
     }
@@ -128,6 +131,27 @@ impl ExchangeRow {
     }
 }
 
+impl ExchangeRow {
+    /// Each decision as `purpose mode verdict`, followed by its labels as `origin good|bad comparator`.
+    #[must_use]
+    pub fn lessons(&self) -> Vec<String> {
+        let decisions = self.evidence.iter();
+        decisions
+            .map(|decision| {
+                let mut line = format!(
+                    "{} {} {}",
+                    decision.purpose, decision.mode, decision.verdict
+                );
+                for label in &decision.labels {
+                    let word = if label.bad { "bad" } else { "good" };
+                    line.push_str(&format!(", {} {word} {}", label.origin, label.comparator));
+                }
+                line
+            })
+            .collect()
+    }
+}
+
 fn read(connection: &Connection) -> rusqlite::Result<Books> {
     let mut exchanges = connection.prepare(
         "SELECT id, route, principal, reserved_usd, outcome, source, status, reason, confidence, certificate,
@@ -149,6 +173,13 @@ fn read(connection: &Connection) -> rusqlite::Result<Books> {
     Ok(Books { exchanges })
 }
 
+fn with_evidence(connection: &Connection, mut books: Books) -> Result<Books, LedgerError> {
+    for exchange in &mut books.exchanges {
+        exchange.evidence = Evidence::read(connection, &exchange.id)?;
+    }
+    Ok(books)
+}
+
 fn exchange(row: &Row<'_>) -> rusqlite::Result<ExchangeRow> {
     Ok(ExchangeRow {
         id: row.get(0)?,
@@ -164,6 +195,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<ExchangeRow> {
         baseline: row.get(10)?,
         baseline_method: row.get(11)?,
         attempts: Vec::new(),
+        evidence: Vec::new(),
     })
 }
 
@@ -185,4 +217,37 @@ fn refused(source: rusqlite::Error) -> LedgerError {
         action: "read the ledger in a test",
         source,
     }
+}
+
+/// All values of all tables, as text.
+pub(crate) async fn text_of(ledger: &Ledger) -> String {
+    let dump = |connection: &Connection| -> rusqlite::Result<String> {
+        let mut tables =
+            connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+        let tables: Vec<String> = tables
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut text = String::new();
+        for table in tables {
+            let mut all = connection.prepare(&format!("SELECT * FROM {table}"))?;
+            let columns = all.column_count();
+            let mut rows = all.query([])?;
+            while let Some(row) = rows.next()? {
+                for column in 0..columns {
+                    match row.get_ref(column)? {
+                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                            text.push_str(&String::from_utf8_lossy(bytes));
+                        }
+                        other => text.push_str(&format!("{other:?}")),
+                    }
+                    text.push('\n');
+                }
+            }
+        }
+        Ok(text)
+    };
+    ledger
+        .read(move |connection| dump(connection).map_err(refused))
+        .await
+        .expect("a readable ledger")
 }

@@ -1,6 +1,7 @@
 //! An engine that waits for its test.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{FutureExt, StreamExt};
 use local_engine::scripted::Scripted;
@@ -9,11 +10,31 @@ use local_engine::{
 };
 use tokio::sync::Semaphore;
 
+use crate::wait::eventually;
+
 /// A scripted engine behind a gate: each job waits until the test [releases](Self::release) one.
 #[derive(Debug)]
 pub struct Gated {
     inner: Arc<Scripted>,
     gate: Arc<Semaphore>,
+    arrived: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// A job in front of the gate.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Gated {
@@ -23,7 +44,18 @@ impl Gated {
         Arc::new(Self {
             inner: Arc::new(inner),
             gate: Arc::new(Semaphore::new(0)),
+            arrived: Arc::default(),
+            waiting: Arc::default(),
         })
+    }
+
+    /// Waits until `arrived` jobs have come in all, of which `waiting` are in front of the gate.
+    pub async fn until(&self, arrived: usize, waiting: usize) {
+        let count = |count: &AtomicUsize| count.load(Ordering::Acquire);
+        eventually(&format!("{waiting} of {arrived} jobs at the gate"), || {
+            (count(&self.arrived), count(&self.waiting)) == (arrived, waiting)
+        })
+        .await;
     }
 
     /// Lets one job through.
@@ -54,7 +86,10 @@ impl LocalEngine for Gated {
 
     fn generate(&self, job: Job) -> Generation {
         let (gate, inner) = (Arc::clone(&self.gate), Arc::clone(&self.inner));
+        self.arrived.fetch_add(1, Ordering::AcqRel);
+        let waiting = Waiting::new(&self.waiting);
         let opened = async move {
+            let _until_let_through = waiting;
             match gate.acquire().await {
                 Ok(permit) => {
                     permit.forget();

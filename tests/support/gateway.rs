@@ -163,6 +163,19 @@ impl TestGateway {
             .expect("a report")
     }
 
+    /// Waits until nothing is being learnt.
+    pub async fn learnt(&self) {
+        guarded("the end of learning", self.app.learning().settled()).await;
+    }
+
+    /// Everything that the ledger holds, as text.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub async fn ledger_text(&self) -> String {
+        crate::books::text_of(&self.ledger).await
+    }
+
     /// Accounts that are open now.
     #[must_use]
     pub fn open_accounts(&self) -> u64 {

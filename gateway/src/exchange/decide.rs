@@ -6,10 +6,12 @@ use std::sync::Arc;
 use router_policies::Reason;
 
 use super::Exchange;
+use super::leaves::Leaves;
 use super::local::LocalResult;
 use crate::cache::{CacheKey, CachedAnswer};
 use crate::egress::PinnedBy;
 use crate::fault::{Fault, FaultKind};
+use crate::learning::Judged;
 use crate::ledger::{AttemptGuard, Settlement, Source, Usage};
 use crate::openai::{Answer, completion_of};
 use crate::upstream::{UpstreamStream, WholeReply};
@@ -19,6 +21,7 @@ use crate::upstream::{UpstreamStream, WholeReply};
 pub(super) struct Decided {
     pub(super) told: Told,
     pub(super) content: Content,
+    pub(super) leaves: Leaves,
 }
 
 /// Who answers and why, as headers and ledger say it.
@@ -28,6 +31,8 @@ pub(super) struct Told {
     pub(super) reason: &'static str,
     /// Calibrated probability that the draft was good enough, where there was one.
     pub(super) confidence: Option<f64>,
+    /// Id of the certificate that the answer rests on.
+    pub(super) certificate: Option<String>,
     /// Tokens of an answer that has no attempt of its own.
     pub(super) stored_usage: Option<Usage>,
 }
@@ -45,11 +50,12 @@ pub(super) enum Content {
     Stream(Box<UpstreamStream>, AttemptGuard),
 }
 
-/// Why the local model does not answer, with the confidence of its draft if there was one.
-#[derive(Debug, Clone, Copy)]
+/// Why the local model does not answer, with what is known of its draft if there was one.
+#[derive(Debug)]
 pub(super) struct Escalation {
     pub(super) reason: Reason,
     pub(super) confidence: Option<f64>,
+    pub(super) judged: Option<Box<Judged>>,
 }
 
 impl Told {
@@ -58,6 +64,7 @@ impl Told {
         Settlement {
             reason: settlement.reason.or(Some(Cow::Borrowed(self.reason))),
             confidence: self.confidence,
+            certificate: self.certificate.clone(),
             answer_usage: self.stored_usage,
             ..settlement
         }
@@ -75,14 +82,20 @@ impl Exchange {
             return Ok(stored);
         }
         let decided = match self.attempt_local().await {
-            LocalResult::Accepted { answer, confidence } => Decided {
+            LocalResult::Accepted {
+                answer,
+                confidence,
+                certificate,
+            } => Decided {
                 told: Told {
                     source: Source::Local,
                     reason: "accepted",
                     confidence,
+                    certificate,
                     stored_usage: None,
                 },
                 content: Content::Draft(answer),
+                leaves: Leaves::Nothing,
             },
             LocalResult::Escalate(escalation) => match self.clearance.pinned() {
                 Some(by) => return Err(self.kept_back(by, escalation.reason)),
@@ -111,11 +124,13 @@ impl Exchange {
             source: Source::Cache,
             reason: "stored",
             confidence: None,
+            certificate: None,
             stored_usage: Some(stored.usage),
         };
         Some(Decided {
             told,
             content: Content::Stored(stored),
+            leaves: Leaves::Nothing,
         })
     }
 

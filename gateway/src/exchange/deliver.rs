@@ -10,9 +10,11 @@ use tokio::time::timeout;
 
 use super::Exchange;
 use super::decide::{Content, Decided, Told};
+use super::leaves::Leaves;
 use super::relay::{self, Stage};
 use crate::fault::{Fault, FaultKind};
-use crate::ledger::{Settlement, Source};
+use crate::learning::Said;
+use crate::ledger::Settlement;
 use crate::openai::completion_of;
 use crate::server::{Body, full};
 
@@ -28,10 +30,10 @@ pub(super) async fn whole(exchange: Exchange) -> Result<Response<Body>, Fault> {
         Ok(decided) => decided,
         Err(fault) => return Err(exchange.fail(fault).await),
     };
-    let bytes = match decided.content {
-        Content::Draft(answer) => completion_of(&answer).to_string().into(),
-        Content::Stored(stored) => Bytes::from(stored.body.to_string()),
-        Content::Whole(reply) => reply.bytes,
+    let (bytes, said) = match decided.content {
+        Content::Draft(answer) => (completion_of(&answer).to_string().into(), None),
+        Content::Stored(stored) => (Bytes::from(stored.body.to_string()), None),
+        Content::Whole(reply) => (reply.bytes.clone(), decided.leaves.read(&reply)),
         Content::Stream(..) => {
             let fault = Fault::new(FaultKind::UpstreamBroken, "the upstream streamed unasked");
             return Err(exchange.fail(fault).await);
@@ -42,7 +44,9 @@ pub(super) async fn whole(exchange: Exchange) -> Result<Response<Body>, Fault> {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     exchange.tell(response.headers_mut(), Some(&decided.told));
-    exchange.complete(&decided.told, None).await;
+    exchange
+        .complete(&decided.told, None, decided.leaves, said)
+        .await;
     Ok(response)
 }
 
@@ -103,19 +107,26 @@ impl Exchange {
         }
     }
 
-    /// Books a complete answer and logs it.
-    pub(super) async fn complete(self, told: &Told, first_byte: Option<Duration>) {
+    /// Books a complete answer, logs it, and hands over what can be learnt from it; `said` is what the upstream said.
+    pub(super) async fn complete(
+        self,
+        told: &Told,
+        first_byte: Option<Duration>,
+        leaves: Leaves,
+        said: Option<Said>,
+    ) {
         let settlement = told.settlement(Settlement::completed(told.source, 200));
         let settlement = Settlement {
             first_byte,
-            certificate: self.certificate_id(told),
             ..settlement
         };
         let (id, route) = (self.id, self.route.name.clone());
-        let receipt = self.account.settle(settlement).await;
+        let (account, rest) = self.part();
+        let receipt = account.settle(settlement).await;
         let latency_ms = u64::try_from(receipt.latency.as_millis()).unwrap_or(u64::MAX);
         let (source, reason) = (told.source.as_str(), told.reason);
         tracing::info!(request_id = %id, route, source, reason, latency_ms, "answered");
+        leaves.hand_over(rest, receipt, said);
     }
 
     /// Books a failure before any byte was sent; the server logs and renders the fault.
@@ -125,10 +136,5 @@ impl Exchange {
             .settle(Settlement::failed(status, fault.kind().code()))
             .await;
         fault
-    }
-
-    fn certificate_id(&self, told: &Told) -> Option<String> {
-        let certificate = self.snapshot.certificate(&self.route.name)?;
-        matches!(told.source, Source::Local).then(|| crate::learning::certificate_id(certificate))
     }
 }

@@ -31,8 +31,10 @@ impl Exchange {
             source: Source::Upstream,
             reason: escalation.reason.as_str(),
             confidence: escalation.confidence,
+            certificate: None,
             stored_usage: None,
         };
+        let leaves = self.leaves(escalation);
         let mut tries = 0;
         loop {
             let guard = self.account.begin(self.upstream_attempt_plan(target));
@@ -41,6 +43,7 @@ impl Exchange {
                     return Ok(Decided {
                         told,
                         content: accept(reply, guard).await,
+                        leaves,
                     });
                 }
                 Err(fault) => {

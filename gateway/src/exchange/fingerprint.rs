@@ -1,10 +1,10 @@
 //! What a certificate was proven for, taken from a loaded model and a request.
 
 use local_engine::ModelInfo;
-use router_policies::{Answer, Fingerprint, Judge, LocalPlan};
+use router_policies::{Answer, Fingerprint};
 use sha2::{Digest, Sha256};
 
-use super::Exchange;
+use crate::learning::prompt_family;
 
 /// Everything whose change voids a certificate.
 pub(crate) fn fingerprint(info: &ModelInfo, answer: &Answer, system: &str) -> Fingerprint {
@@ -14,7 +14,7 @@ pub(crate) fn fingerprint(info: &ModelInfo, answer: &Answer, system: &str) -> Fi
         template: info.template_hash.clone(),
         tokenizer: info.tokenizer_hash.clone(),
         answer: answer_hash(answer),
-        prompt_family: hex(&Sha256::digest(system.as_bytes())),
+        prompt_family: prompt_family(system),
     }
 }
 
@@ -35,13 +35,4 @@ fn answer_hash(answer: &Answer) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-impl Exchange {
-    /// The judge of this request's draft.
-    pub(super) fn judge(&self, info: &ModelInfo, plan: &LocalPlan) -> Judge {
-        let certificate = self.snapshot.certificate(&self.route.name);
-        let fingerprint = fingerprint(info, &plan.answer, &self.system);
-        Judge::for_route(self.route.trust, certificate, &fingerprint)
-    }
 }

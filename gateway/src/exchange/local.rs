@@ -16,10 +16,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Exchange;
 use super::decide::Escalation;
+use super::judging::{Judging, Subject};
+use crate::learning::{Judged, Said};
 use crate::ledger::{
-    AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Pricing, Usage,
+    AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Pricing, Purpose, Usage,
 };
-use crate::openai::{Answer, AnswerUsage, Obstacle};
+use crate::openai::{Answer, AnswerUsage, ChatRequest, Obstacle};
+use crate::snapshot::Snapshot;
 
 /// What came of the local attempt.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub(super) enum LocalResult {
     Accepted {
         answer: Answer,
         confidence: Option<f64>,
+        certificate: Option<String>,
     },
     Escalate(Escalation),
 }
@@ -64,6 +68,7 @@ impl Exchange {
             LocalResult::Escalate(Escalation {
                 reason,
                 confidence: None,
+                judged: None,
             })
         };
         let Some(plan) = self
@@ -83,18 +88,17 @@ impl Exchange {
         let Some(info) = engine.info().filter(|_| engine.health() == Health::Ready) else {
             return escalate(Reason::EngineDown);
         };
-        let judge = self.judge(&info, plan);
-        if judge.learning().is_some() {
-            // Nothing is proven for this route, so no draft could be accepted; none is made.
+        let judging = Judging::new(&self.snapshot, &self.route, plan, &info, &self.system);
+        if judging.learns() {
+            // Nothing is proven for this route, so no draft could be accepted. One may be made later, to learn.
             return escalate(Reason::Learning);
         }
-        let guard = self.account.begin(self.local_attempt_plan(plan));
-        match draft(engine, self.job(plan), plan.deadline).await {
-            Ok(drafted) => {
-                let problem = check(&self.shape(plan), &drafted.text(), drafted.finish);
-                let assessment = judge.assess(&drafted.features, problem);
-                self.conclude(guard, drafted, assessment).await
-            }
+        let _first = self.app.learning().client(&plan.model);
+        let guard = self
+            .account
+            .begin(local_plan(&self.snapshot, plan, Engine::Local));
+        match draft(engine, job_for(&self.request, plan), plan.deadline).await {
+            Ok(drafted) => self.conclude(guard, plan, &judging, drafted).await,
             Err(none) => {
                 let end = end_of(
                     AttemptOutcome::Failed,
@@ -108,29 +112,51 @@ impl Exchange {
         }
     }
 
+    /// Judges a draft, writes down what the verdict rests on, and books the attempt.
     async fn conclude(
         &self,
         guard: AttemptGuard,
+        plan: &LocalPlan,
+        judging: &Judging,
         drafted: Drafted,
-        assessment: router_policies::Assessment,
     ) -> LocalResult {
+        let shape = shape_for(&self.request, plan);
+        let text = drafted.text();
+        let failed = check(&shape, &text, drafted.finish);
+        let assessment = judging.assess(&drafted.features, failed);
+        let subject = Subject {
+            exchange: self.id,
+            purpose: Purpose::Answer,
+            features: drafted.features,
+            failed,
+        };
+        let decision = judging.decision(subject, &assessment);
+        let judged = Box::new(Judged {
+            exchange: self.id,
+            purpose: Purpose::Answer,
+            shape,
+            said: Said::text(text),
+        });
+        self.app.learning().keep(judging, decision).await;
         let confidence = Some(assessment.confidence.get());
         let (usage, busy) = (drafted.usage, drafted.usage.busy);
+        let end = |outcome| end_of(outcome, &usage, busy, None);
         match assessment.verdict {
             Verdict::Accept => {
-                guard
-                    .finish(end_of(AttemptOutcome::Accepted, &usage, busy, None))
-                    .await;
+                guard.finish(end(AttemptOutcome::Accepted)).await;
                 LocalResult::Accepted {
                     answer: self.answer_from(drafted),
                     confidence,
+                    certificate: judging.accepting_certificate().map(str::to_owned),
                 }
             }
             Verdict::Escalate(reason) => {
-                guard
-                    .finish(end_of(AttemptOutcome::Discarded, &usage, busy, None))
-                    .await;
-                LocalResult::Escalate(Escalation { reason, confidence })
+                guard.finish(end(AttemptOutcome::Discarded)).await;
+                LocalResult::Escalate(Escalation {
+                    reason,
+                    confidence,
+                    judged: Some(judged),
+                })
             }
         }
     }
@@ -141,38 +167,6 @@ impl Exchange {
             return Some(Obstacle::Field("response_format"));
         }
         self.request.obstacle()
-    }
-
-    /// What the answer must be: the route's word, tightened by what the client asked for.
-    fn shape(&self, plan: &LocalPlan) -> Shape {
-        if self.request.wants_json {
-            Shape::Json
-        } else {
-            plan.answer.clone()
-        }
-    }
-
-    fn job(&self, plan: &LocalPlan) -> Job {
-        let job = greedy_job(plan, self.request.messages());
-        Job {
-            max_tokens: self
-                .request
-                .max_tokens
-                .map_or(job.max_tokens, |n| n.min(job.max_tokens)),
-            stop: self.request.stop.clone(),
-            first_token_within: plan.first_token_within,
-            ..job
-        }
-    }
-
-    fn local_attempt_plan(&self, plan: &LocalPlan) -> AttemptPlan {
-        let model = self.snapshot.config().models.get(&plan.model);
-        AttemptPlan {
-            engine: Engine::Local,
-            provider: "local".to_owned(),
-            model: plan.model.clone(),
-            pricing: model.map_or(Pricing::Unknown, |model| Pricing::BusyTime(model.rate)),
-        }
     }
 
     fn answer_from(&self, drafted: Drafted) -> Answer {
@@ -193,6 +187,39 @@ impl Exchange {
     }
 }
 
+/// What the answer must be: the route's word, tightened by what the client asked for.
+pub(crate) fn shape_for(request: &ChatRequest, plan: &LocalPlan) -> Shape {
+    if request.wants_json {
+        Shape::Json
+    } else {
+        plan.answer.clone()
+    }
+}
+
+/// The job of a client's request.
+pub(crate) fn job_for(request: &ChatRequest, plan: &LocalPlan) -> Job {
+    let job = greedy_job(plan, request.messages());
+    Job {
+        max_tokens: request
+            .max_tokens
+            .map_or(job.max_tokens, |n| n.min(job.max_tokens)),
+        stop: request.stop.clone(),
+        first_token_within: plan.first_token_within,
+        ..job
+    }
+}
+
+/// How a draft is booked.
+pub(crate) fn local_plan(snapshot: &Snapshot, plan: &LocalPlan, engine: Engine) -> AttemptPlan {
+    let model = snapshot.config().models.get(&plan.model);
+    AttemptPlan {
+        engine,
+        provider: "local".to_owned(),
+        model: plan.model.clone(),
+        pricing: model.map_or(Pricing::Unknown, |model| Pricing::BusyTime(model.rate)),
+    }
+}
+
 /// The job of a draft. Drafts are greedy whatever the client's temperature: certificates are proven for greedy drafts.
 pub(crate) fn greedy_job(plan: &LocalPlan, messages: Vec<Message>) -> Job {
     Job {
@@ -208,7 +235,8 @@ pub(crate) fn greedy_job(plan: &LocalPlan, messages: Vec<Message>) -> Job {
     }
 }
 
-fn end_of(
+/// How an attempt of the local model ended.
+pub(crate) fn end_of(
     outcome: AttemptOutcome,
     usage: &EngineUsage,
     busy: Duration,

@@ -16,7 +16,9 @@ use tokio::time::timeout;
 use super::Exchange;
 use super::decide::{Content, Decided, Told};
 use super::deliver::Deciding;
+use super::leaves::Leaves;
 use crate::fault::{Fault, FaultKind};
+use crate::learning::{Collected, Said};
 use crate::ledger::{AttemptEnd, AttemptGuard, AttemptOutcome, Settlement, Usage};
 use crate::openai::{Chunks, DONE, chunks_of, comment, encode, error_body, replayed};
 use crate::server::Body;
@@ -35,6 +37,8 @@ pub(super) enum Stage {
         told: Told,
         chunks: Chunks,
         first_byte: Duration,
+        leaves: Leaves,
+        said: Option<Said>,
     },
     /// Events of an upstream.
     Relaying(Box<Relay>),
@@ -55,19 +59,31 @@ pub(super) struct Relay {
     /// Bytes of prompt and of answer text passed on, to estimate usage if the upstream never tells it.
     prompt_bytes: u64,
     text_bytes: u64,
+    leaves: Leaves,
+    /// The answer so far, where something can be learnt from it.
+    collected: Option<Collected>,
 }
 
 /// The stage after a decision.
 pub(super) fn begin(exchange: Exchange, decided: Decided) -> Stage {
-    let Decided { told, content } = decided;
+    let Decided {
+        told,
+        content,
+        leaves,
+    } = decided;
     let include_usage = exchange.request.include_usage;
+    let mut said = None;
     let chunks = match content {
         Content::Draft(answer) => chunks_of(&answer, include_usage),
         Content::Stored(stored) => replayed(&stored.body, include_usage),
         // An upstream that ignores `stream` still gives a stream to a client that asked for one.
-        Content::Whole(reply) => replayed(&reply.body, include_usage),
+        Content::Whole(reply) => {
+            said = leaves.read(&reply);
+            replayed(&reply.body, include_usage)
+        }
         Content::Stream(stream, attempt) => {
-            return Stage::Relaying(Box::new(Relay::new(exchange, told, stream, attempt)));
+            let relay = Relay::new(exchange, told, stream, attempt);
+            return Stage::Relaying(Box::new(relay.leaving(leaves)));
         }
     };
     let first_byte = exchange.account.elapsed();
@@ -76,6 +92,8 @@ pub(super) fn begin(exchange: Exchange, decided: Decided) -> Stage {
         told,
         chunks,
         first_byte,
+        leaves,
+        said,
     }
 }
 
@@ -99,10 +117,14 @@ async fn step(stage: Stage) -> Option<(Bytes, Stage)> {
             told,
             mut chunks,
             first_byte,
+            leaves,
+            said,
         } => {
             let bytes = chunks.next()?;
             if chunks.len() == 0 {
-                exchange.complete(&told, Some(first_byte)).await;
+                exchange
+                    .complete(&told, Some(first_byte), leaves, said)
+                    .await;
                 return Some((bytes, Stage::Over));
             }
             Some((
@@ -112,6 +134,8 @@ async fn step(stage: Stage) -> Option<(Bytes, Stage)> {
                     told,
                     chunks,
                     first_byte,
+                    leaves,
+                    said,
                 },
             ))
         }
@@ -165,6 +189,16 @@ impl Relay {
             first_byte: None,
             prompt_bytes: u64::try_from(prompt).unwrap_or(u64::MAX),
             text_bytes: 0,
+            leaves: Leaves::Nothing,
+            collected: None,
+        }
+    }
+
+    fn leaving(self, leaves: Leaves) -> Self {
+        Self {
+            collected: leaves.collector(),
+            leaves,
+            ..self
         }
     }
 
@@ -203,6 +237,9 @@ impl Relay {
             self.usage = Some(usage);
         }
         self.text_bytes += delta_bytes(&chunk);
+        if let Some(collected) = &mut self.collected {
+            collected.push(&chunk);
+        }
         self.attempt
             .observe(self.usage.unwrap_or_else(|| self.estimated()));
         if self.first_byte.is_none() {
@@ -221,10 +258,13 @@ impl Relay {
             told,
             attempt,
             first_byte,
+            leaves,
+            collected,
             ..
         } = *self;
         attempt.finish(end).await;
-        exchange.complete(&told, first_byte).await;
+        let said = collected.and_then(Collected::finish);
+        exchange.complete(&told, first_byte, leaves, said).await;
         (encode(DONE), Stage::Over)
     }
 

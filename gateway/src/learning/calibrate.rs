@@ -9,6 +9,7 @@ use router_policies::{
 };
 
 use super::compare::agrees;
+use super::family::prompt_family;
 use super::labelled::LabelledRequest;
 use crate::exchange::{draft, fingerprint, greedy_job};
 
@@ -42,9 +43,9 @@ pub enum CalibrationError {
     /// There are no rows.
     #[error("there are no labelled requests")]
     Empty,
-    /// The rows do not share one system prompt.
+    /// The rows do not share one family of system prompts.
     #[error(
-        "labelled request {row} has another system prompt than the first; a certificate holds for one family of \
+        "labelled request {row} has a system prompt of another family than the first; a certificate holds for one family of \
          prompts, calibrate each on its own route"
     )]
     MixedPrompts {
@@ -117,7 +118,12 @@ fn what_to_prove(route: &Route) -> Result<(&LocalPlan, RiskTarget), CalibrationE
 
 fn one_system_prompt(rows: &[LabelledRequest]) -> Result<String, CalibrationError> {
     let first = rows.first().ok_or(CalibrationError::Empty)?.system();
-    match rows.iter().position(|row| row.system() != first) {
+    let family = prompt_family(&first);
+    let another = |row: &LabelledRequest| {
+        let system = row.system();
+        system != first && prompt_family(&system) != family
+    };
+    match rows.iter().position(another) {
         Some(index) => Err(CalibrationError::MixedPrompts { row: index + 1 }),
         None => Ok(first),
     }

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use router_policies::Certificate;
-use sha2::{Digest, Sha256};
 
 /// Trouble with certificate files.
 #[derive(Debug, thiserror::Error)]
@@ -76,15 +75,4 @@ pub fn save_certificate(folder: &Path, certificate: &Certificate) -> Result<Path
     std::fs::write(&draft, text + "\n").map_err(io)?;
     std::fs::rename(&draft, &path).map_err(io)?;
     Ok(path)
-}
-
-/// Short name of a certificate for the ledger: the first 12 digits of the hash of its content.
-#[must_use]
-pub fn certificate_id(certificate: &Certificate) -> String {
-    let text = serde_json::to_vec(certificate).unwrap_or_default();
-    Sha256::digest(&text)
-        .iter()
-        .take(6)
-        .map(|b| format!("{b:02x}"))
-        .collect()
 }

@@ -12,7 +12,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::app::App;
 
@@ -92,6 +92,7 @@ async fn accept(
 
 async fn drain(app: &App, graceful: GracefulShutdown, mut connections: JoinSet<()>) {
     let grace = app.snapshot().config().limits.drain;
+    let began = Instant::now();
     tracing::info!(connections = connections.len(), "draining");
     if timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(
@@ -101,4 +102,7 @@ async fn drain(app: &App, graceful: GracefulShutdown, mut connections: JoinSet<(
     }
     // Cut connections drop their exchanges, which are booked as such.
     connections.shutdown().await;
+    app.learning()
+        .stop(grace.saturating_sub(began.elapsed()))
+        .await;
 }

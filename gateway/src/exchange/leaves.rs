@@ -1,0 +1,98 @@
+//! What an exchange leaves behind to be learnt from.
+
+use std::sync::Arc;
+
+use router_policies::{Reason, Route};
+
+use super::Exchange;
+use super::decide::Escalation;
+use crate::app::App;
+use crate::learning::{Aftermath, Collected, Judged, Learning, Practice, Said};
+use crate::ledger::{Account, Purpose, Receipt};
+use crate::openai::ChatRequest;
+use crate::snapshot::Snapshot;
+use crate::upstream::WholeReply;
+
+/// What can be learnt once the client has its answer.
+#[derive(Debug)]
+pub(super) enum Leaves {
+    /// Nothing.
+    Nothing,
+    /// A draft that was discarded, to be compared with the upstream's answer.
+    Discarded(Box<Judged>),
+    /// No draft; one can be made and compared.
+    Practice(Purpose),
+}
+
+/// What is left of an exchange when its account is settled.
+#[derive(Debug)]
+pub(super) struct Remains {
+    app: Arc<App>,
+    snapshot: Arc<Snapshot>,
+    route: Arc<Route>,
+    request: ChatRequest,
+    system: String,
+}
+
+impl Exchange {
+    /// What an escalated exchange leaves.
+    pub(super) fn leaves(&self, escalation: Escalation) -> Leaves {
+        match escalation.judged {
+            Some(judged) => Leaves::Discarded(judged),
+            None if escalation.reason == Reason::Learning && Practice::is_small(&self.request) => {
+                Leaves::Practice(Purpose::Learning)
+            }
+            None => Leaves::Nothing,
+        }
+    }
+
+    /// The account, and what learning needs of the rest.
+    pub(super) fn part(self) -> (Account, Remains) {
+        let remains = Remains {
+            app: self.app,
+            snapshot: self.snapshot,
+            route: self.route,
+            request: self.request,
+            system: self.system,
+        };
+        (self.account, remains)
+    }
+}
+
+impl Leaves {
+    /// Whether it takes the upstream's answer to learn anything.
+    const fn wants_answer(&self) -> bool {
+        matches!(self, Self::Discarded(_) | Self::Practice(_))
+    }
+
+    /// What the upstream said, if it is wanted.
+    pub(super) fn read(&self, reply: &WholeReply) -> Option<Said> {
+        self.wants_answer()
+            .then(|| Said::of_completion(&reply.body))
+            .flatten()
+    }
+
+    /// What gathers a streamed answer while it is passed on, if it is wanted.
+    pub(super) fn collector(&self) -> Option<Collected> {
+        self.wants_answer().then(Collected::default)
+    }
+
+    /// Hands what can be learnt to the background, without waiting.
+    pub(super) fn hand_over(self, remains: Remains, receipt: Receipt, said: Option<Said>) {
+        let Some(said) = said else { return };
+        let aftermath = match self {
+            Self::Nothing => return,
+            Self::Discarded(judged) => Aftermath::Compare(judged, said),
+            Self::Practice(purpose) => Aftermath::Practise(Box::new(Practice {
+                snapshot: remains.snapshot,
+                route: remains.route,
+                request: remains.request,
+                system: remains.system,
+                receipt,
+                said,
+                purpose,
+            })),
+        };
+        Learning::after(&remains.app, aftermath);
+    }
+}

@@ -1,0 +1,41 @@
+//! What one draft teaches.
+
+use router_policies::Answer;
+
+use super::Learning;
+use super::compare::{Said, Strictness, compare};
+use crate::ledger::{ExchangeId, LabelRow, Origin, Purpose};
+
+/// A judged draft, kept until it is known what the upstream says to the same request. Its `Debug` output has no content.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The exchange.
+    pub(crate) exchange: ExchangeId,
+    /// What the draft was made for.
+    pub(crate) purpose: Purpose,
+    /// What the route asks for.
+    pub(crate) shape: Answer,
+    /// What it says.
+    pub(crate) said: Said,
+}
+
+impl Learning {
+    /// Compares a draft with what the upstream said and keeps what follows.
+    pub(super) async fn label(&self, judged: &Judged, upstream: &Said, origin: Origin) {
+        let compared = compare(
+            &judged.shape,
+            &judged.said,
+            upstream,
+            &Strictness::default(),
+        );
+        let label = LabelRow {
+            exchange: judged.exchange,
+            purpose: judged.purpose,
+            origin,
+            bad: !compared.same,
+            comparator: compared.comparator,
+            at: jiff::Timestamp::now(),
+        };
+        self.ledger.labelled(label).await;
+    }
+}
