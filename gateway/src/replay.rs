@@ -10,6 +10,7 @@
 mod error;
 mod evaluate;
 mod figures;
+mod hindsight;
 mod json;
 mod picture;
 mod recording;
@@ -23,6 +24,7 @@ use router_policies::RiskTarget;
 
 pub use error::ReplayError;
 pub use figures::Figures;
+pub use hindsight::{Estimate, Hindsight, Retried, hindsight};
 
 pub(crate) use picture::Pictures;
 

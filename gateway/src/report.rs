@@ -35,6 +35,8 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use facts::{each, money, value, word};
+
 pub use lessons::{Lessons, Turned};
 
 /// What to report.

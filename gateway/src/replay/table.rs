@@ -30,7 +30,8 @@ pub(super) fn render(replay: &Replay, width: Option<u16>) -> String {
     for (_, chart) in replay.pooled.pictures.iter() {
         lines.push(chart.to_text(width));
     }
-    lines.extend(replay.notes.iter().map(|note| format!("- {note}")));
+    let notes = replay.notes.iter();
+    lines.extend(notes.flat_map(|note| wrapped(note, width.into())));
     let mut text = lines.join("\n");
     text.push('\n');
     text
@@ -89,18 +90,31 @@ const DONE: [Column; 7] = [
 ];
 
 fn table(columns: &[Column], parts: &[&Part], width: u16) -> Vec<String> {
-    let shown = || columns.iter().filter(|c| width >= ROOMY || !c.rare);
+    let shown: Vec<&Column> = columns
+        .iter()
+        .filter(|column| width >= ROOMY || !column.rare)
+        .collect();
+    let names = shown.iter().map(|column| column.name);
+    let header: Vec<&str> = std::iter::once("route").chain(names).collect();
+    let rows = parts.iter().map(|part| {
+        let figures = shown.iter().map(|column| (column.text)(&part.figures));
+        std::iter::once(part.name.clone()).chain(figures).collect()
+    });
+    plain_table(&header, rows)
+}
+
+/// Lines of a table: names to the left, figures to the right.
+pub(super) fn plain_table(
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Vec<String> {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
     table.remove_style(TableComponent::HorizontalLines);
     table.remove_style(TableComponent::MiddleIntersections);
-    let names = shown().map(|column| column.name.to_owned());
-    table.set_header(cells("route", names));
-    for part in parts {
-        table.add_row(cells(
-            &part.name,
-            shown().map(|column| (column.text)(&part.figures)),
-        ));
+    table.set_header(cells(header.iter().map(|name| (*name).to_owned())));
+    for row in rows {
+        table.add_row(cells(row));
     }
     table
         .lines()
@@ -108,15 +122,36 @@ fn table(columns: &[Column], parts: &[&Part], width: u16) -> Vec<String> {
         .collect()
 }
 
-/// The name to the left, figures to the right.
-fn cells(name: &str, figures: impl Iterator<Item = String>) -> Vec<Cell> {
-    // Names come from a file: no control characters on the terminal.
-    let name: String = name
-        .chars()
-        .map(|letter| if letter.is_control() { '?' } else { letter })
-        .collect();
-    let figures = figures.map(|text| Cell::new(text).set_alignment(CellAlignment::Right));
-    std::iter::once(Cell::new(name)).chain(figures).collect()
+fn cells(texts: impl IntoIterator<Item = String>) -> Vec<Cell> {
+    let aligned = |(index, text): (usize, String)| {
+        let side = if index == 0 {
+            CellAlignment::Left
+        } else {
+            CellAlignment::Right
+        };
+        Cell::new(printable(&text)).set_alignment(side)
+    };
+    texts.into_iter().enumerate().map(aligned).collect()
+}
+
+/// Names come from files: no control characters on the terminal.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+/// The words of a note in lines of at most `width` columns, the first after a dash.
+pub(super) fn wrapped(note: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = "-".to_owned();
+    for word in printable(note).split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, " ".to_owned()));
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }
 
 fn dash() -> String {

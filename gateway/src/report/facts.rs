@@ -164,7 +164,7 @@ const fn column(by: GroupBy) -> &'static str {
 }
 
 /// Runs a query over the period and maps its rows.
-pub(super) fn each<T>(
+pub(crate) fn each<T>(
     snapshot: &Transaction<'_>,
     sql: &str,
     period: [i64; 2],
@@ -180,7 +180,7 @@ pub(super) fn each<T>(
     Ok(mapped)
 }
 
-pub(super) fn value<T: rusqlite::types::FromSql>(
+pub(crate) fn value<T: rusqlite::types::FromSql>(
     row: &Row<'_>,
     index: usize,
 ) -> Result<T, LedgerError> {
@@ -188,12 +188,13 @@ pub(super) fn value<T: rusqlite::types::FromSql>(
         .map_err(LedgerError::sqlite("read a row of the ledger"))
 }
 
-fn money(row: &Row<'_>, index: usize) -> Result<Option<Usd>, LedgerError> {
+/// An amount, if there is one.
+pub(crate) fn money(row: &Row<'_>, index: usize) -> Result<Option<Usd>, LedgerError> {
     word(row, index, "an amount of money", |text| text.parse().ok())
 }
 
 /// A stored word, if there is one; a word that we never write means a damaged file.
-pub(super) fn word<T>(
+pub(crate) fn word<T>(
     row: &Row<'_>,
     index: usize,
     expected: &'static str,

@@ -3,6 +3,7 @@
 
 mod check;
 mod replay;
+mod replay_ledger;
 mod report;
 mod serve;
 
