@@ -1,15 +1,25 @@
 //! The configuration: YAML in, values that cannot be wrong out.
 //!
-//! [`document`] mirrors the file; nothing outside this module sees it. All problems are found in one pass.
+//! [`document`] mirrors the file; nothing outside this module sees it. A file is first parsed into a tree of places
+//! (`tree`), whose form is checked against the schema (`walk`), then read by serde, then given its meaning (`build`).
+//! Each step tells all it finds, and even a file whose form is wrong in places is looked at to the end (`repair`).
 
 mod build;
 pub mod document;
+mod former;
 mod problem;
+mod read;
+mod repair;
 mod schema;
 mod secret;
+mod shape;
+mod tree;
 mod units;
+mod walk;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +31,7 @@ use crate::auth::KeyRing;
 use crate::ledger::{Catalog, LedgerUrl, LocalRate};
 use crate::upstream::UpstreamSettings;
 
+use problem::Source;
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use units::ByteSize;
@@ -113,9 +124,12 @@ impl Config {
     /// # Errors
     /// Every problem found, each with its place and what to write instead.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
+        let unreadable = |error| ConfigError::unreadable(path, &error);
+        let mut file = File::open(path).map_err(unreadable)?.take(read::MOST);
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(unreadable)?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Self::parse(&text, &folder, &path.display().to_string())
+        Self::parse_bytes(&bytes, &folder, &path.display().to_string())
     }
 
     /// Reads a configuration from text; `name` stands for the file in errors.
@@ -123,9 +137,18 @@ impl Config {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn parse(text: &str, folder: &Path, name: &str) -> Result<Self, ConfigError> {
-        let document = document::read(text).map_err(|p| ConfigError::new(name, vec![p]))?;
-        build::build(document, folder, version_of(text))
-            .map_err(|problems| ConfigError::new(name, problems))
+        read::read(Source { name, text }, folder)
+    }
+
+    /// As [`parse`](Self::parse), from bytes that may not be text.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse_bytes(bytes: &[u8], folder: &Path, name: &str) -> Result<Self, ConfigError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::parse(text, folder, name),
+            Err(error) => Err(read::not_text(bytes, error.valid_up_to(), name)),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub use document::{
 pub use error::{PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn};
 pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
-pub use policy::{Action, Answer, LocalPlan, ModelRef, Names, Policy, Route, Trust};
+pub use policy::{Action, Answer, LocalPlan, ModelRef, Names, Policy, Route, Trust, nearest};
 pub use replay::{
     BINS, Bin, Calibrator, Doubt, NamedFit, NamedScorer, Operation, Outcome, Point, Ranking,
     expected_error, reliability,

@@ -6,6 +6,8 @@ mod nearest;
 #[cfg(test)]
 mod tests;
 
+pub use nearest::nearest;
+
 use std::sync::Arc;
 use std::time::Duration;
 

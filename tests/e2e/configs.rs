@@ -38,10 +38,10 @@ fn load(file: &Path) -> Config {
     for _ in 0..10 {
         let error = match Config::load(&copy) {
             Ok(config) => return config,
-            Err(error) => error.to_string(),
+            Err(error) => error,
         };
-        for problem in error.lines() {
-            supply(problem, &copy);
+        for problem in error.problems() {
+            supply(&problem.to_string(), &copy);
         }
     }
     panic!("{}: {}", file.display(), Config::load(&copy).unwrap_err());

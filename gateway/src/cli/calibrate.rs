@@ -27,7 +27,7 @@ pub(super) struct CalibrateArguments {
 }
 
 pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
-    let config = Config::load(&arguments.config).map_err(Failure::input)?;
+    let config = Config::load(&arguments.config).map_err(|e| Failure::config(&e))?;
     let route = config
         .policy
         .route(&arguments.route)

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::learning::load_certificates;
 
 pub(super) fn run(path: &Path) -> Result<(), Failure> {
-    let config = Config::load(path).map_err(Failure::input)?;
+    let config = Config::load(path).map_err(|e| Failure::config(&e))?;
     for (name, model) in &config.models {
         if let Some(quantization) = &model.quantization {
             crate::engines::quantization(quantization)

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use super::terminal::complain;
+use super::terminal::{complain, has_colours};
+use crate::config::ConfigError;
 
 /// A command's end without success.
 #[derive(Debug)]
@@ -18,6 +19,18 @@ impl Failure {
         Self {
             code: 2,
             text: text.to_string(),
+        }
+    }
+
+    /// A configuration that cannot be used: exit code 2. In colour where somebody looks at it.
+    pub(super) fn config(error: &ConfigError) -> Self {
+        Self {
+            code: 2,
+            text: if has_colours() {
+                error.in_colour()
+            } else {
+                error.to_string()
+            },
         }
     }
 

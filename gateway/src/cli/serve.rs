@@ -22,7 +22,7 @@ use crate::snapshot::Snapshot;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(path: &Path) -> Result<(), Failure> {
-    let config = Config::load(path).map_err(Failure::input)?;
+    let config = Config::load(path).map_err(|e| Failure::config(&e))?;
     let certificates = load_certificates(&config.certificates).map_err(Failure::input)?;
     let (ledger, opened) = Ledger::open(&config.ledger).map_err(Failure::environment)?;
     if opened.lost > 0 {

@@ -1,6 +1,7 @@
 //! Standard output and error, and progress where work takes a while.
 
-use std::io::{self, Write};
+use std::env;
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,6 +15,13 @@ pub(crate) fn say(text: &str) {
 /// Writes a text and a newline to standard error.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether standard error is a terminal that may be coloured: <https://no-color.org>.
+pub(super) fn has_colours() -> bool {
+    let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let plain = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    !refused && !plain && io::stderr().is_terminal()
 }
 
 /// A bar on standard error; invisible where that is no terminal.

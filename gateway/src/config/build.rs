@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use router_policies::{Names, Policy, RouteDocument, Span};
+use router_policies::{Names, Policy, PolicyError, PolicyProblem, RouteDocument, Span};
 
 use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
@@ -81,8 +81,8 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn problem(&mut self, key: impl Into<String>, text: impl Into<String>) {
-        self.problems.push(Problem::at(key, text));
+    fn problem(&mut self, key: impl Into<String>, text: impl AsRef<str>) {
+        self.problems.push(Problem::with_key(key, text));
     }
 
     /// The value, or a noted problem.
@@ -143,7 +143,10 @@ impl Builder<'_> {
             if !path.exists() {
                 self.problem(
                     format!("{key}.path"),
-                    format!("`{}` does not exist", path.display()),
+                    format!(
+                        "`{}` does not exist; write a file or folder, from the folder of this file on",
+                        path.display()
+                    ),
                 );
             }
             if document.threads == Some(0) {
@@ -235,9 +238,7 @@ impl Builder<'_> {
         match Policy::compile(routes, names) {
             Ok(policy) => Some(policy),
             Err(errors) => {
-                for error in errors {
-                    self.problem(error.path.clone(), error.problem.to_string());
-                }
+                self.problems.extend(errors.into_iter().map(policy_problem));
                 None
             }
         }
@@ -257,6 +258,20 @@ impl Builder<'_> {
             keep_alive: or(document.keep_alive, default.keep_alive),
             drain: or(document.drain, default.drain),
         }
+    }
+}
+
+/// A problem of the policy, with the other place that it names.
+fn policy_problem(error: PolicyError) -> Problem {
+    let problem = Problem::with_key(error.path, error.problem.to_string());
+    match error.problem {
+        PolicyProblem::DuplicateName { first, .. } => {
+            problem.with_note_at_key("it is first used here", format!("routes[{first}].name"))
+        }
+        PolicyProblem::Unreachable { first, .. } => {
+            problem.with_note_at_key("the earlier route is here", format!("routes[{first}]"))
+        }
+        _ => problem,
     }
 }
 

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use router_policies::{RouteDocument, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+use super::tree::{MAX_ALIASED, MAX_DEPTH, MAX_FILE, MAX_VALUES, Place};
 use super::units::ByteSize;
 
 /// An amount in USD that is not negative.
@@ -135,20 +137,49 @@ pub struct LimitsDocument {
     pub drain: Option<Span>,
 }
 
-/// Parses the text. The only place that names the YAML crate.
+/// Reads the text by serde: the whole file, or a single value.
 ///
 /// # Errors
 /// The first problem, with line and column.
-pub fn read(text: &str) -> Result<Document, Problem> {
-    serde_yaml::from_str(text).map_err(|error| {
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    strict(text).map_err(|error| {
         let place = error.location().map(|l| (l.line(), l.column()));
         let said = error.without_snippet().to_string();
         // The place is told in front; the parser tells it at the end, too.
         let end = place.map(|(line, column)| format!(" at line {line}, column {column}"));
-        let what = end
-            .and_then(|end| said.strip_suffix(&end))
-            .unwrap_or(&said)
-            .to_owned();
-        Problem::syntax(place, what, text)
+        let what = end.and_then(|end| said.strip_suffix(&end)).unwrap_or(&said);
+        let count = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
+        let place = place.map_or(Place::START, |(line, column)| {
+            Place::point(count(line), count(column))
+        });
+        Problem::new(what).at(place)
     })
+}
+
+/// YAML 1.2 with our limits. The only place that names the YAML crate.
+pub(super) fn strict<T: DeserializeOwned>(text: &str) -> Result<T, serde_yaml::Error> {
+    serde_yaml::from_str_with_options(text, options())
+}
+
+/// The limits of [`Tree`](super::tree::Tree), with some room: it has looked at the text before and says it better.
+fn options() -> serde_yaml::Options {
+    serde_yaml::options! {
+        budget: serde_yaml::budget! {
+            max_depth: MAX_DEPTH + 8,
+            max_nodes: 2 * MAX_VALUES,
+            max_events: 4 * MAX_VALUES,
+            max_documents: 1,
+            max_anchors: MAX_ALIASED,
+            max_aliases: MAX_ALIASED,
+            max_merge_keys: MAX_ALIASED,
+            max_total_scalar_bytes: 2 * MAX_FILE,
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_yaml::alias_limits! {
+            max_total_replayed_events: 4 * MAX_ALIASED,
+            max_replay_stack_depth: MAX_DEPTH + 8,
+        },
+        strict_booleans: true,
+        with_snippet: false,
+    }
 }

@@ -1,9 +1,14 @@
 //! The JSON Schema of the language, made from the types that read it. Editors check and complete with it.
 
+use std::sync::LazyLock;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::document::Document;
+
+/// The schema, made once.
+pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// The schema of a configuration file, JSON Schema 2020-12. Descriptions are the doc comments of the types.
 #[must_use]

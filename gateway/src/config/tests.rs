@@ -38,6 +38,7 @@ fn unknown_keys_have_a_position_and_the_line() {
         "{error}"
     );
     assert!(error.contains("6 |     base_uri: http"), "{error}");
+    assert!(error.contains("  |     ^^^^^^^^\n"), "{error}");
 }
 
 #[test]
@@ -97,4 +98,66 @@ fn durations_and_sizes_want_units() {
     .unwrap();
     assert_eq!(config.limits.body, 1 << 20);
     assert_eq!(config.limits.drain, Duration::from_secs(90));
+}
+
+#[test]
+fn problems_of_form_and_of_meaning_are_told_in_one_run() {
+    let text = MINIMAL
+        .replace("path: \".\"", "path: ./missing")
+        .replace("base_url", "api_base")
+        .replace("threshold: 95%", "threshold: 95%\n    cache: { ttl: 30 }")
+        + "  - name: second\n    local: { model: smal }\n    upstream: { name: large, model: big }\n    threshold: 1\n";
+    let error = Config::parse(&text, Path::new("."), "test.yaml").unwrap_err();
+    let said: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    let starts = [
+        "models.small.path: `././missing` does not exist",
+        "upstreams.large: there is no key `api_base`; it is called `base_url` here.",
+        "routes[0].cache.ttl: `30` has no unit; write `30ms`",
+        "routes[1].local.model: there is no local model `smal`; did you mean `small`?",
+    ];
+    assert_eq!(said.len(), starts.len(), "{error}");
+    for (said, start) in said.iter().zip(starts) {
+        assert!(said.starts_with(start), "{said}");
+    }
+    let positions: Vec<_> = error.problems().iter().map(Problem::position).collect();
+    assert!(positions.is_sorted(), "{positions:?}");
+}
+
+#[test]
+fn excerpts_do_not_show_keys_that_were_written_into_the_file() {
+    let secret = "v3ry-s3cret";
+    for written in [
+        format!("key: {secret}"),
+        format!("key: \"{secret}, with a comma\""),
+        format!("api_key: {secret}"),
+        format!("key:\n      {secret}\n    retries: x"),
+        format!("key: [{secret}]"),
+        format!("token: &a {secret}"),
+        format!("key: {{ value: {secret} }}"),
+        format!("key: {secret}: x"),
+        format!("note: sk-{secret}"),
+    ] {
+        let error =
+            parse(&MINIMAL.replace("prices:", &format!("{written}\n    prices:"))).unwrap_err();
+        assert!(!error.contains(secret), "{written}: {error}");
+    }
+    let error = parse(&MINIMAL.replace("prices:", "key: env:NO_SUCH_VARIABLE\n    prices:"));
+    assert!(error.unwrap_err().contains("key: env:NO_SUCH_VARIABLE"));
+}
+
+#[test]
+fn bytes_that_are_not_text_have_a_place() {
+    let parse = |bytes: &[u8]| {
+        let error = Config::parse_bytes(bytes, Path::new("."), "test.yaml").unwrap_err();
+        (error.problems()[0].position().unwrap(), error.to_string())
+    };
+    let (position, said) = parse(b"routes:\n  - na\xc3\xa9\xffme: a\n");
+    assert_eq!(position, (2, 8));
+    assert!(
+        said.contains("byte 0xff at offset 16 is not UTF-8"),
+        "{said}"
+    );
+    let (position, said) = parse(&[0xff, 0xfe, b'a', 0]);
+    assert_eq!(position, (1, 1));
+    assert!(said.contains("UTF-16"), "{said}");
 }

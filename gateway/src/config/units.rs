@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
+use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
@@ -32,14 +33,24 @@ impl ByteSize {
     }
 }
 
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| {
+            if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
+                format!("`{text}` has no unit; write `{text}B`, `{text}KiB` or `{text}MiB`")
+            } else {
+                format!("`{text}` is not a size; write for example `512KiB` or `10MiB`")
+            }
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{text}` is not a size; write for example `512KiB` or `10MiB`"
-            ))
-        })
+        text.parse().map_err(D::Error::custom)
     }
 }
 

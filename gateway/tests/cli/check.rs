@@ -45,41 +45,175 @@ fn a_good_configuration_gets_its_egress_table() {
 #[test]
 fn broken_yaml_has_its_place_and_its_line() {
     insta::assert_snapshot!(refused("routes:\n  - name: [all\n"), @r"
-    config.yaml:2:11: expected string scalar
+    config.yaml:2:11: error: unclosed bracket '['
     2 |   - name: [all
       |           ^
     ");
 }
 
 #[test]
-fn an_unknown_key_has_its_place_and_its_line() {
+fn an_unknown_key_has_its_place_and_the_nearest_known_one() {
     insta::assert_snapshot!(refused(&GOOD.replace("base_url", "base_uri")), @r#"
-    config.yaml:4:12: unknown field `base_uri`, expected one of base_url, key, connect_timeout, headers_timeout, idle_timeout, timeout, retries, prices
+    config.yaml:4:12: error: upstreams.large: there is no key `base_uri`
     4 |   large: { base_uri: http://127.0.0.1:9/v1, prices: { big: { input: "2", output: "8" } } }
-      |            ^
+      |            ^^^^^^^^
+      = help: did you mean `base_url`? The keys here are: base_url, key, connect_timeout, headers_timeout, idle_timeout, timeout, retries, prices
     "#);
 }
 
 #[test]
-fn an_unknown_name_has_a_suggestion() {
-    let said = refused(&GOOD.replacen("{ name: large,", "{ name: larg,", 1));
-    insta::assert_snapshot!(said, @"config.yaml: routes[0].upstream.name: there is no upstream `larg`; did you mean `large`?");
+fn a_key_of_another_gateway_has_its_name_here() {
+    insta::assert_snapshot!(refused(&GOOD.replace("base_url", "api_base")), @r#"
+    config.yaml:4:12: error: upstreams.large: there is no key `api_base`
+    4 |   large: { api_base: http://127.0.0.1:9/v1, prices: { big: { input: "2", output: "8" } } }
+      |            ^^^^^^^^
+      = help: it is called `base_url` here. The keys here are: base_url, key, connect_timeout, headers_timeout, idle_timeout, timeout, retries, prices
+    "#);
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn a_wrong_type_is_told_with_what_to_write() {
+    let config = GOOD.replacen("local: { model: small }", "local: small", 1);
+    insta::assert_snapshot!(refused(&config), @r"
+    config.yaml:8:12: error: routes[0].local: a text stands where a map should be
+    8 |     local: small
+      |            ^^^^^
+      = help: write a map with keys of these: model, max_tokens, deadline, first_token_within, answer
+    ");
+}
+
+#[test]
+fn a_missing_unit_is_told_with_the_units_there_are() {
+    let config = GOOD.replacen("model: small }", "model: small, deadline: 2 }", 1);
+    insta::assert_snapshot!(refused(&config), @r"
+    config.yaml:8:38: error: routes[0].local.deadline: `2` has no unit
+    8 |     local: { model: small, deadline: 2 }
+      |                                      ^
+      = help: write `2ms`, `2s`, `2m` or `2h`
+    ");
+}
+
+#[test]
+fn an_unknown_name_has_a_suggestion() {
+    insta::assert_snapshot!(refused(&GOOD.replacen("{ name: large,", "{ name: larg,", 1)), @r"
+    config.yaml:9:23: error: routes[0].upstream.name: there is no upstream `larg`
+    9 |     upstream: { name: larg, model: big }
+      |                       ^^^^
+      = help: did you mean `large`?
+    ");
+}
+
+#[test]
+fn a_repeated_route_name_has_both_places() {
+    insta::assert_snapshot!(refused(&GOOD.replace("name: drafts", "name: triage")), @r"
+    config.yaml:15:11: error: routes[2].name: `triage` is already the name of routes[0]
+    15 |   - name: triage
+       |           ^^^^^^
+      = note: it is first used here: config.yaml:6:11
+      = help: rename one of them
+    ");
+}
+
+#[test]
+fn a_repeated_key_has_both_places() {
+    insta::assert_snapshot!(refused(&format!("{GOOD}models: {{}}\n")), @r"
+    config.yaml:19:1: error: the key `models` is written twice
+    19 | models: {}
+       | ^^^^^^
+      = note: it is first written here: config.yaml:1:1
+      = help: keep one of them
+    ");
+}
+
+#[test]
+fn three_problems_are_told_at_once() {
     let config = GOOD
         .replace("model.gguf", "missing.gguf")
         .replace("\"0.36\"", "\"cheap\"")
         .replace("risk: { max_regret: 2% }", "risk: { max_regret: 0% }");
-    let said = refused(&config);
-    for part in [
-        "models.small.path",
-        "models.small.cost_per_hour",
-        "routes[0].risk.max_regret",
-    ] {
-        assert!(said.contains(part), "{part} in: {said}");
+    insta::assert_snapshot!(refused(&config), @r#"
+    config.yaml:2:18: error: models.small.path: `missing.gguf` does not exist
+    2 |   small: { path: missing.gguf, cost_per_hour: "cheap" }
+      |                  ^^^^^^^^^^^^
+      = help: write a file or folder, from the folder of this file on
+
+    config.yaml:2:47: error: models.small.cost_per_hour: `cheap` is not an amount in USD
+    2 |   small: { path: missing.gguf, cost_per_hour: "cheap" }
+      |                                               ^^^^^^^
+      = help: write a plain decimal number in quotes, like "0.05"
+
+    config.yaml:10:25: error: routes[0].risk.max_regret: max_regret is 0 %
+    10 |     risk: { max_regret: 0% }
+       |                         ^^
+      = help: it must be above 0 % and below 100 %, for example `2 %`
+
+    config.yaml: 3 problems
+    "#);
+}
+
+#[test]
+fn wrong_form_does_not_hide_wrong_meaning() {
+    let config = GOOD
+        .replace("cost_per_hour", "cost_per_our")
+        .replace("threshold: 95%", "threshold: 95%\n    cahce: {}")
+        .replacen("{ name: large,", "{ name: larg,", 1);
+    insta::assert_snapshot!(refused(&config), @r#"
+    config.yaml:2:30: error: models.small: there is no key `cost_per_our`
+    2 |   small: { path: model.gguf, cost_per_our: "0.36" }
+      |                              ^^^^^^^^^^^^
+      = help: did you mean `cost_per_hour`? The keys here are: path, quantization, threads, queue, cost_per_hour
+
+    config.yaml:9:23: error: routes[0].upstream.name: there is no upstream `larg`
+    9 |     upstream: { name: larg, model: big }
+      |                       ^^^^
+      = help: did you mean `large`?
+
+    config.yaml:19:5: error: routes[2]: there is no key `cahce`
+    19 |     cahce: {}
+       |     ^^^^^
+      = help: did you mean `cache`? The keys here are: name, match, action, local, upstream, risk, threshold, cache, baseline
+
+    config.yaml: 3 problems
+    "#);
+}
+
+#[test]
+fn an_alias_bomb_is_defused() {
+    let mut config = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (this, last) in ["b", "c", "d", "e", "f", "g", "h", "i"]
+        .iter()
+        .zip("abcdefgh".chars())
+    {
+        let all = vec![format!("*{last}"); 10].join(", ");
+        config += &format!("{this}: &{this} [{all}]\n");
     }
+    insta::assert_snapshot!(refused(&config), @r"
+    config.yaml:5:36: error: the aliases up to this one stand for more than 100000 values
+    5 | e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]
+      |                                    ^^
+      = help: share less, or write the values out
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_text_or_far_too_large() {
+    let folder = folder(GOOD);
+    let check = |bytes: &[u8]| {
+        std::fs::write(folder.path().join("config.yaml"), bytes).unwrap();
+        let output = run(folder.path(), &["check", "--config", "config.yaml"]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        text(&output.stderr)
+    };
+    let said = check(b"# \xffoo\n");
+    assert!(
+        said.starts_with("config.yaml:1:3: error: the byte 0xff at offset 2 is not UTF-8"),
+        "{said}"
+    );
+    let said = check("# comment\n".repeat(1_000_000).as_bytes());
+    assert!(
+        said.starts_with("config.yaml:838861:1: error: the file is larger than 8 MiB"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -89,7 +223,7 @@ fn a_file_that_is_not_there() {
         let output = run(folder.path(), &[command, "--config", "confg.yaml"]);
         assert_eq!(output.status.code(), Some(2), "{command}");
         assert!(
-            text(&output.stderr).contains("confg.yaml: cannot be read"),
+            text(&output.stderr).contains("confg.yaml: error: cannot be read"),
             "{output:?}"
         );
     }

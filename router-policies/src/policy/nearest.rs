@@ -2,7 +2,8 @@
 
 /// The entry of `known` most similar to `name`, if it is similar enough to be worth suggesting: at most a third of
 /// the letters differ, and always up to two.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let wanted: Vec<char> = name.to_lowercase().chars().collect();
     let limit = (wanted.len() / 3).max(2);
     known
