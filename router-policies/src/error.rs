@@ -83,7 +83,7 @@ pub enum PolicyProblem {
     },
     /// The action needs a local model.
     #[error(
-        "the action `{action}` needs `local`; name a local model, or set `action: upstream-only`"
+        "the action `{action}` needs `local` with a `model`; name one, or set `action: upstream-only`"
     )]
     MissingLocal {
         /// The route's action.
@@ -115,6 +115,166 @@ pub enum PolicyProblem {
         /// All the names there are.
         known: Vec<String>,
     },
+    /// No adapter of that name is configured.
+    #[error("there is no adapter `{name}`; {}", mend(.nearest.as_deref(), .known))]
+    UnknownAdapter {
+        /// The name.
+        name: String,
+        /// The most similar name there is, when one is similar.
+        nearest: Option<String>,
+        /// All the names there are.
+        known: Vec<String>,
+    },
+    /// There is no such detector of private data.
+    #[error("there is no detector `{name}`; {}", mend(.nearest.as_deref(), .known))]
+    UnknownDetector {
+        /// The name.
+        name: String,
+        /// The most similar name there is, when one is similar.
+        nearest: Option<String>,
+        /// All the names there are.
+        known: Vec<String>,
+    },
+    /// No team of that name is configured.
+    #[error("there is no team `{name}`; {}", mend(.nearest.as_deref(), .known))]
+    UnknownTeam {
+        /// The name.
+        name: String,
+        /// The most similar name there is, when one is similar.
+        nearest: Option<String>,
+        /// All the names there are.
+        known: Vec<String>,
+    },
+    /// No preset of that name is declared.
+    #[error("there is no preset `{name}`; {}", mend(.nearest.as_deref(), .known))]
+    UnknownPreset {
+        /// The name.
+        name: String,
+        /// The most similar name there is, when one is similar.
+        nearest: Option<String>,
+        /// All the names there are.
+        known: Vec<String>,
+    },
+    /// Presets extend each other in a circle.
+    #[error("the presets extend each other in a circle: `{}`; take one of the links out", .circle.join("` → `"))]
+    PresetCircle {
+        /// The presets of the circle; the first one is also the last one.
+        circle: Vec<String>,
+    },
+    /// A key is missing that cannot be left out and was not inherited either.
+    #[error("`{key}` is missing; write for example `{example}`")]
+    MissingKey {
+        /// The key.
+        key: &'static str,
+        /// The key with a value.
+        example: &'static str,
+    },
+    /// The list of upstreams is empty.
+    #[error("an empty list asks nobody; name an upstream, or leave the key out")]
+    NoUpstreams,
+    /// A fallback that was asked already.
+    #[error("the same upstream and model as entry {first}; a fallback has to be another one")]
+    DuplicateUpstream {
+        /// Position of the first one, from 0.
+        first: usize,
+    },
+    /// The action `split` without arms.
+    #[error("the action `split` needs `split` with its arms; add it, or choose another action")]
+    MissingSplit,
+    /// Arms that are never used.
+    #[error("these arms are never used; set `action: split`, or remove them")]
+    SplitWithoutAction,
+    /// A split without arms.
+    #[error("a split needs at least one arm; name the ways of answering that share the traffic")]
+    NoArms,
+    /// A split within a split.
+    #[error("an arm cannot be split again; give this split more arms instead")]
+    NestedSplit,
+    /// Two arms have the same name.
+    #[error("`{name}` is already the name of arm {first}; rename one of them")]
+    DuplicateArm {
+        /// The name.
+        name: String,
+        /// Position of the first one, from 0.
+        first: usize,
+    },
+    /// The weights of the arms do not add up to 100 %.
+    #[error("the weights add up to {} %, not to 100 %; change them", rounded(*.percent))]
+    WeightSum {
+        /// What they add up to.
+        percent: f64,
+    },
+    /// What does not say what stays together in a split.
+    #[error(
+        "`{by}` does not say what stays together; write `key`, `team`, `user`, `header:NAME` or `request`"
+    )]
+    UnknownSticky {
+        /// What was written.
+        by: String,
+    },
+    /// The temperature is out of range.
+    #[error("a temperature of {value} is out of range; write a number from 0 to 2")]
+    Temperature {
+        /// What was written.
+        value: f64,
+    },
+    /// No token may be drawn.
+    #[error("`top_p` of 0 % leaves no token to draw; raise it or leave it out")]
+    ZeroTopP,
+    /// Keys for drawing at random where nothing is drawn.
+    #[error(
+        "`top_p` and `seed` do nothing without a `temperature` above 0; add it, or remove them"
+    )]
+    GreedyDraw,
+    /// A random draft cannot be certified.
+    #[error(
+        "`risk` is proven for the one draft that greedy decoding makes and says nothing about random ones; \
+         remove `sampling`, or use a `threshold`"
+    )]
+    SampledRisk,
+    /// An addition to the prompt is blank.
+    #[error("the text is blank; write it, or leave it out")]
+    BlankPrompt,
+    /// The regular expression cannot be read.
+    #[error("this is not a regular expression: {what}")]
+    Regex {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The JSON schema cannot be used.
+    #[error("this is not a JSON schema that can be used: {what}")]
+    JsonSchema {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A list of detectors without entries.
+    #[error(
+        "an empty list detects nothing; name a detector, or write `true` to keep every request here"
+    )]
+    NoDetectors,
+    /// What must not leave could not be answered.
+    #[error(
+        "`private` needs `local`: what must not leave can only be answered here; name a local model"
+    )]
+    PinnedWithoutLocal,
+    /// The action sends away what must not leave.
+    #[error(
+        "the action `{action}` sends every request away, which `private: true` forbids; \
+         set `action: local-only` or `private: false`"
+    )]
+    PinnedAway {
+        /// The route's action.
+        action: &'static str,
+    },
+    /// A spent budget leaves nobody to answer.
+    #[error(
+        "`budget` says that the local model answers when it is spent, and there is none; \
+         add `local`, or set `then: refuse`"
+    )]
+    BudgetWithoutLocal,
+    /// A budget of nothing.
+    #[error("a budget of nothing allows nothing; raise `max`, or set `action: local-only`")]
+    ZeroBudget,
     /// The upstream's model is empty.
     #[error("the model is empty; write it as the upstream calls it")]
     EmptyModel,
@@ -154,6 +314,12 @@ pub enum PolicyProblem {
     /// The first token may come later than the whole draft.
     #[error("the first token may take longer than the `deadline` of the whole draft; shorten it")]
     FirstTokenAfterDeadline,
+}
+
+/// A percentage with at most four decimals and no more than it needs.
+fn rounded(percent: f64) -> String {
+    let text = format!("{percent:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The mend for an unknown name.

@@ -4,8 +4,9 @@
 //! Everything here is a pure function of its arguments: no I/O, no clock, no environment, no randomness. The
 //! way through the crate follows a request:
 //!
-//! 1. a policy file is read into [`RouteDocument`]s and compiled, once, into a [`Policy`];
-//! 2. [`Policy::find`] turns the [`Facts`] of a request into a [`Route`];
+//! 1. a policy file is read into a [`PolicyDocument`] and compiled, once, into a [`Policy`];
+//! 2. [`Policy::find`] turns the [`Facts`] of a request into a [`Route`], [`Route::for_asker`] into what that route
+//!    means for the one who asks;
 //! 3. the local engine's [`TokenSignal`]s are folded into [`Signals`] and become [`Features`];
 //! 4. [`check`] rejects drafts that are wrong whatever the model thinks of them;
 //! 5. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
@@ -30,13 +31,19 @@ mod verdict;
 
 pub use certificate::{Certificate, Changed, Fingerprint};
 pub use document::{
-    ActionDocument, AnswerDocument, CacheDocument, LocalDocument, MatchDocument, OneOrMany,
-    RiskDocument, RouteDocument, TextMatch, UpstreamDocument,
+    ActionDocument, AnswerDocument, ArmDocument, AuditDocument, BudgetAction, BudgetDocument,
+    BudgetPeriod, CacheDocument, CommitDocument, ExampleDocument, FieldsDocument, LocalDocument,
+    MatchDocument, OneOrMany, PolicyDocument, PresetDocument, PrivateDocument, PromptDocument,
+    RiskDocument, RouteDocument, SamplingDocument, SplitDocument, TextMatch, UpstreamDocument,
 };
 pub use error::{PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn};
 pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
-pub use policy::{Action, Answer, LocalPlan, ModelRef, Names, Policy, Route, Trust, nearest};
+pub use policy::{
+    Action, Answer, Arm, Asker, Audit, Budget, Commit, Egress, Example, LocalPlan, ModelRef, Names,
+    Pattern, Pin, Policy, PolicyNotice, PolicyWarning, PromptAdditions, Route, Sampling, Schema,
+    Split, StickyBy, Trust, nearest,
+};
 pub use replay::{
     BINS, Bin, Calibrator, Doubt, NamedFit, NamedScorer, Operation, Outcome, Point, Ranking,
     expected_error, reliability,
@@ -49,6 +56,6 @@ pub use scorer::{Scorer, ScorerError};
 pub use signals::{
     FeatureError, Features, Finish, Marker, PromptSignal, Role, Signals, Soft, TokenSignal,
 };
-pub use units::{Probability, Span, UnitError};
+pub use units::{Amount, Factor, Probability, Span, UnitError};
 pub use validators::check;
 pub use verdict::{Assessment, Judge, LearningCause, Reason, UnknownReason, Verdict};

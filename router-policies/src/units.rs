@@ -1,12 +1,16 @@
 //! Quantities as people write them in a policy file: `2 %`, `250ms`. A value that lacks its unit is an error
 //! that says which unit to add, since a wrong guess would change what a route promises.
 
+mod amount;
+mod factor;
 mod probability;
 mod span;
 
 #[cfg(test)]
 mod tests;
 
+pub use amount::Amount;
+pub use factor::Factor;
 pub use probability::Probability;
 pub use span::Span;
 
@@ -49,6 +53,20 @@ pub enum UnitError {
         "`{text}` is not a duration; write whole numbers with units, such as `250ms`, `2s` or `1m30s`"
     )]
     NotASpan {
+        /// What was written.
+        text: String,
+    },
+    /// Something that is not an exact amount of money.
+    #[error(
+        "`{text}` is not an amount in USD; write a plain decimal number in quotes, like \"0.50\""
+    )]
+    NotAnAmount {
+        /// What was written.
+        text: String,
+    },
+    /// Something that is not a factor of at least 1.
+    #[error("`{text}` is not a factor; write a number of at least 1, such as `3x`")]
+    NotAFactor {
         /// What was written.
         text: String,
     },

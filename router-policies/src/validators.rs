@@ -9,8 +9,9 @@ use crate::verdict::Reason;
 /// What is wrong with a draft; `None` if nothing is.
 ///
 /// A draft that hit its token limit is [`Reason::Truncated`] even if what there is of it would pass. The rest is
-/// [`Reason::InvalidAnswer`]: a blank text, a text that is not exactly one of the list, or anything but one JSON object or
-/// array with at most white space around it.
+/// [`Reason::InvalidAnswer`]: a blank text, a text that is not exactly one of the list, anything but one JSON object or
+/// array with at most white space around it, a text that the regular expression does not describe as a whole, or
+/// anything but one JSON value that the schema allows.
 pub fn check(answer: &Answer, text: &str, finish: Finish) -> Option<Reason> {
     if finish == Finish::Length {
         return Some(Reason::Truncated);
@@ -24,6 +25,10 @@ pub fn check(answer: &Answer, text: &str, finish: Finish) -> Option<Reason> {
             )
         }
         Answer::OneOf(labels) => labels.iter().any(|label| label == text),
+        Answer::Regex(pattern) => pattern.matches(text),
+        Answer::JsonSchema(schema) => {
+            serde_json::from_str(text).is_ok_and(|value: Value| schema.allows(&value))
+        }
     };
     (!valid).then_some(Reason::InvalidAnswer)
 }

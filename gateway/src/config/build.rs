@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use router_policies::{Names, Policy, PolicyError, PolicyProblem, RouteDocument, Span};
+use router_policies::{Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
 
 use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
@@ -40,7 +40,11 @@ pub(super) fn build(
     let keys = builder.keys(&document.keys);
     // Names as written: a model whose path is wrong is one problem, not also an unknown name in every route.
     let policy = builder.policy(
-        document.routes,
+        &PolicyDocument {
+            defaults: document.defaults,
+            presets: document.presets,
+            routes: document.routes,
+        },
         &Names {
             local_models: &document
                 .models
@@ -52,6 +56,7 @@ pub(super) fn build(
                 .keys()
                 .map(String::as_str)
                 .collect::<Vec<_>>(),
+            ..Names::default()
         },
     );
     let models = builder.models(document.models);
@@ -234,8 +239,8 @@ impl Builder<'_> {
         })
     }
 
-    fn policy(&mut self, routes: Vec<RouteDocument>, names: &Names<'_>) -> Option<Policy> {
-        match Policy::compile(routes, names) {
+    fn policy(&mut self, document: &PolicyDocument, names: &Names<'_>) -> Option<Policy> {
+        match Policy::compile(document, names) {
             Ok(policy) => Some(policy),
             Err(errors) => {
                 self.problems.extend(errors.into_iter().map(policy_problem));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use router_policies::{RouteDocument, Span};
+use router_policies::{FieldsDocument, PresetDocument, RouteDocument, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +35,12 @@ pub struct Document {
     /// External APIs by name.
     #[serde(default)]
     pub upstreams: BTreeMap<String, UpstreamDocument>,
+    /// What holds for every route that does not say otherwise.
+    #[serde(default)]
+    pub defaults: FieldsDocument,
+    /// Named sets of keys that routes extend.
+    #[serde(default)]
+    pub presets: BTreeMap<String, PresetDocument>,
     /// Routes; the first that matches answers.
     pub routes: Vec<RouteDocument>,
     /// Bounds on requests.

@@ -30,6 +30,11 @@ fn answer_hash(answer: &Answer) -> String {
             }
             format!("one_of:{}", hex(&hash.finalize()))
         }
+        Answer::Regex(pattern) => format!("regex:{}", hex(&Sha256::digest(pattern.as_str()))),
+        Answer::JsonSchema(schema) => {
+            let text = schema.document().to_string();
+            format!("json_schema:{}", hex(&Sha256::digest(text)))
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use local_engine::{
     Usage as EngineUsage,
 };
 use router_policies::{
-    Action, Answer as Shape, Features, Finish, LocalPlan, Reason, Role, Signals, TokenSignal,
-    Verdict, check,
+    Answer as Shape, Features, Finish, LocalPlan, Reason, Role, Signals, TokenSignal, Verdict,
+    check,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -75,7 +75,7 @@ impl Exchange {
             .route
             .local
             .as_ref()
-            .filter(|_| self.route.action != Action::UpstreamOnly)
+            .filter(|_| self.route.action.answers_locally())
         else {
             return escalate(Reason::Policy);
         };
@@ -162,7 +162,10 @@ impl Exchange {
     }
 
     fn local_obstacle(&self, plan: &LocalPlan) -> Option<Obstacle> {
-        let json_promised = matches!(plan.answer, Shape::Json | Shape::Text);
+        let json_promised = matches!(
+            plan.answer,
+            Shape::Json | Shape::JsonSchema(_) | Shape::Text
+        );
         if self.request.wants_json && !json_promised {
             return Some(Obstacle::Field("response_format"));
         }
@@ -189,10 +192,9 @@ impl Exchange {
 
 /// What the answer must be: the route's word, tightened by what the client asked for.
 pub(crate) fn shape_for(request: &ChatRequest, plan: &LocalPlan) -> Shape {
-    if request.wants_json {
-        Shape::Json
-    } else {
-        plan.answer.clone()
+    match &plan.answer {
+        Shape::Text if request.wants_json => Shape::Json,
+        shape => shape.clone(),
     }
 }
 
@@ -228,7 +230,7 @@ pub(crate) fn greedy_job(plan: &LocalPlan, messages: Vec<Message>) -> Job {
         sampling: Sampling::Greedy,
         choices: match &plan.answer {
             Shape::OneOf(labels) => Some(Arc::clone(labels)),
-            Shape::Text | Shape::Json => None,
+            Shape::Text | Shape::Json | Shape::Regex(_) | Shape::JsonSchema(_) => None,
         },
         stop: Vec::new(),
         first_token_within: None,

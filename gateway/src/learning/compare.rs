@@ -118,12 +118,16 @@ fn shared<T: Ord + Clone>(one: &[T], other: &[T]) -> usize {
 pub fn agrees(shape: &Answer, draft: &str, gold: &Value) -> bool {
     match (shape, gold) {
         (_, Value::Null) => false,
-        (Answer::Json, Value::String(gold)) => {
+        (Answer::Json | Answer::JsonSchema(_), Value::String(gold)) => {
             matches!((parse(draft), parse(gold)), (Some(a), Some(b)) if a == b)
         }
-        (Answer::Json, gold) => parse(draft).is_some_and(|draft| draft == *gold),
-        (Answer::Text | Answer::OneOf(_), Value::String(gold)) => draft.trim() == gold.trim(),
-        (Answer::Text | Answer::OneOf(_), gold) => {
+        (Answer::Json | Answer::JsonSchema(_), gold) => {
+            parse(draft).is_some_and(|draft| draft == *gold)
+        }
+        (Answer::Text | Answer::OneOf(_) | Answer::Regex(_), Value::String(gold)) => {
+            draft.trim() == gold.trim()
+        }
+        (Answer::Text | Answer::OneOf(_) | Answer::Regex(_), gold) => {
             parse(draft.trim()).is_some_and(|draft| draft == *gold)
         }
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{self, IntoDeserializer, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// `value` or `[value, value]`. Read by hand rather than as an untagged enum, whose errors name neither the place
@@ -58,11 +58,15 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
     type Value = OneOrMany<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or a list of texts")
+        f.write_str("a single entry or a list of entries")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany<T>, E> {
         T::deserialize(text.into_deserializer()).map(OneOrMany::One)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, keys: A) -> Result<OneOrMany<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(keys)).map(OneOrMany::One)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, entries: A) -> Result<OneOrMany<T>, A::Error> {

@@ -1,39 +1,49 @@
 //! From documents to routes, collecting every problem on the way.
 
+mod answer;
+mod layers;
+mod local;
 mod matching;
-mod parts;
+mod presets;
+mod route;
+mod spending;
+mod split;
+mod upstream;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Action, Names, Route, Trust};
-use crate::document::{ActionDocument, RouteDocument};
+use super::{Names, PolicyNotice, PolicyWarning, Route};
+use crate::document::{PolicyDocument, RouteDocument};
 use crate::error::{PolicyError, PolicyProblem};
-use crate::risk::RiskTarget;
+use crate::units::Span;
+use layers::{Found, Layers};
+use presets::Presets;
 
 /// Compiles all routes, or tells everything that is wrong with them.
 pub(super) fn compile(
-    documents: Vec<RouteDocument>,
+    document: &PolicyDocument,
     names: &Names<'_>,
-) -> Result<Vec<Arc<Route>>, Vec<PolicyError>> {
+) -> Result<(Vec<Arc<Route>>, Vec<PolicyWarning>), Vec<PolicyError>> {
     let mut problems = Problems::default();
-    if documents.is_empty() {
+    if document.routes.is_empty() {
         problems.add("routes", PolicyProblem::NoRoutes);
     }
-    let mut first_of: HashMap<String, usize> = HashMap::new();
+    let mut presets = Presets::new(&document.presets, &mut problems);
+    let mut first_of: HashMap<&str, usize> = HashMap::new();
     let mut routes: Vec<Arc<Route>> = Vec::new();
-    for (index, document) in documents.into_iter().enumerate() {
+    for (index, entry) in document.routes.iter().enumerate() {
         let path = format!("routes[{index}]");
-        if let Some(&first) = first_of.get(&document.name) {
-            let name = document.name.clone();
-            problems.add(
-                &format!("{path}.name"),
-                PolicyProblem::DuplicateName { name, first },
-            );
-        } else if !document.name.is_empty() {
-            first_of.insert(document.name.clone(), index);
-        }
-        let route = compile_route(&path, document, names, &mut problems);
+        check_double(&path, index, entry, &mut first_of, &mut problems);
+        let layers = layers_of(&path, document, entry, &mut presets, &mut problems);
+        let route = route::route(
+            &path,
+            entry,
+            &layers,
+            &mut Context::new(names, &mut problems),
+        );
         if let Some(first) = routes.iter().position(|r| r.matcher.covers(&route.matcher)) {
             let by = routes
                 .get(first)
@@ -46,9 +56,81 @@ pub(super) fn compile(
         routes.push(Arc::new(route));
     }
     if problems.0.is_empty() {
-        Ok(routes)
+        Ok((routes, warnings(&presets)))
     } else {
         Err(problems.0)
+    }
+}
+
+fn check_double<'a>(
+    path: &str,
+    index: usize,
+    entry: &'a RouteDocument,
+    first_of: &mut HashMap<&'a str, usize>,
+    problems: &mut Problems,
+) {
+    if let Some(&first) = first_of.get(entry.name.as_str()) {
+        let name = entry.name.clone();
+        problems.add(
+            &format!("{path}.name"),
+            PolicyProblem::DuplicateName { name, first },
+        );
+    } else if !entry.name.is_empty() {
+        first_of.insert(&entry.name, index);
+    }
+}
+
+/// The route's own keys, what it extends, and the defaults.
+fn layers_of(
+    path: &str,
+    document: &PolicyDocument,
+    entry: &RouteDocument,
+    presets: &mut Presets<'_>,
+    problems: &mut Problems,
+) -> Layers {
+    let own = Layers::of(path, Rc::new(entry.fields()));
+    let extended = presets.resolve(path, entry.extends.as_ref(), problems);
+    let defaults = Layers::of("defaults", Rc::new(document.defaults.clone()));
+    own.over(&extended).over(&defaults)
+}
+
+fn warnings(presets: &Presets<'_>) -> Vec<PolicyWarning> {
+    presets
+        .unused()
+        .map(|name| PolicyWarning {
+            path: format!("presets.{name}"),
+            notice: PolicyNotice::UnusedPreset {
+                name: name.to_owned(),
+            },
+        })
+        .collect()
+}
+
+/// What every part of the compilation needs.
+struct Context<'a, 'b> {
+    names: &'a Names<'a>,
+    problems: &'b mut Problems,
+}
+
+impl<'a, 'b> Context<'a, 'b> {
+    const fn new(names: &'a Names<'a>, problems: &'b mut Problems) -> Self {
+        Self { names, problems }
+    }
+
+    fn add(&mut self, path: impl AsRef<str>, problem: PolicyProblem) {
+        self.problems.add(path.as_ref(), problem);
+    }
+
+    fn missing(&mut self, path: &str, key: &'static str, example: &'static str) {
+        self.add(path, PolicyProblem::MissingKey { key, example });
+    }
+
+    /// A time that must not be zero, since that would forbid whatever it limits.
+    fn time(&mut self, found: Found<Span>) -> Option<Duration> {
+        if found.value.is_zero() {
+            self.add(found.at, PolicyProblem::ZeroSpan);
+        }
+        Some(found.value.into())
     }
 }
 
@@ -57,79 +139,14 @@ pub(super) fn compile(
 struct Problems(Vec<PolicyError>);
 
 impl Problems {
+    /// Notes a problem, once: several routes may inherit the same wrong value.
     fn add(&mut self, path: &str, problem: PolicyProblem) {
-        self.0.push(PolicyError {
+        let problem = PolicyError {
             path: path.to_owned(),
             problem,
-        });
-    }
-}
-
-fn compile_route(
-    path: &str,
-    document: RouteDocument,
-    names: &Names<'_>,
-    problems: &mut Problems,
-) -> Route {
-    parts::check_name(path, &document.name, problems);
-    let matcher = matching::matcher(&format!("{path}.match"), document.r#match.clone(), problems);
-    let action = match document.action {
-        ActionDocument::LocalFirst => Action::LocalFirst,
-        ActionDocument::LocalOnly => Action::LocalOnly,
-        ActionDocument::UpstreamOnly => Action::UpstreamOnly,
-    };
-    check_presence(path, action, &document, problems);
-    let trust = trust(path, action, &document, problems);
-    let local = document
-        .local
-        .map(|local| parts::local(&format!("{path}.local"), local, names, problems));
-    let mut upstream_at =
-        |key: &str, upstream| parts::upstream(&format!("{path}.{key}"), upstream, names, problems);
-    let upstream = document
-        .upstream
-        .map(|upstream| upstream_at("upstream", upstream));
-    let baseline = document
-        .baseline
-        .map(|baseline| upstream_at("baseline", baseline));
-    let cache = document
-        .cache
-        .and_then(|cache| parts::time(&format!("{path}.cache.ttl"), Some(cache.ttl), problems));
-    Route {
-        name: document.name,
-        action,
-        local: local.filter(|_| action != Action::UpstreamOnly),
-        baseline: baseline.or_else(|| upstream.clone()),
-        upstream: upstream.filter(|_| action != Action::LocalOnly),
-        trust,
-        cache,
-        matcher,
-    }
-}
-
-fn check_presence(path: &str, action: Action, route: &RouteDocument, problems: &mut Problems) {
-    let name = action.as_str();
-    if action != Action::UpstreamOnly && route.local.is_none() {
-        problems.add(path, PolicyProblem::MissingLocal { action: name });
-    }
-    if action != Action::LocalOnly && route.upstream.is_none() {
-        problems.add(path, PolicyProblem::MissingUpstream { action: name });
-    }
-}
-
-fn trust(path: &str, action: Action, route: &RouteDocument, problems: &mut Problems) -> Trust {
-    match (&route.risk, route.threshold) {
-        (Some(_), Some(_)) => problems.add(path, PolicyProblem::RiskAndThreshold),
-        (None, None) if action == Action::LocalFirst => problems.add(path, PolicyProblem::NoTrust),
-        _ => {}
-    }
-    let target = route.risk.as_ref().and_then(|risk| {
-        RiskTarget::new(risk.max_regret, risk.assurance)
-            .map_err(|error| problems.add(&format!("{path}.risk.{}", error.key()), error.into()))
-            .ok()
-    });
-    match (target, route.threshold) {
-        (Some(target), _) => Trust::Risk(target),
-        (None, Some(threshold)) => Trust::Threshold(threshold),
-        (None, None) => Trust::Everything,
+        };
+        if !self.0.contains(&problem) {
+            self.0.push(problem);
+        }
     }
 }

@@ -7,13 +7,23 @@ use super::{Action, Answer, ModelRef, Names, Policy, Trust};
 use crate::error::{PolicyError, PolicyProblem};
 use crate::matcher::{Facts, Glob};
 
+mod act;
+mod inherit;
+
 const NAMES: Names<'static> = Names {
     local_models: &["demo", "qwen3"],
     upstreams: &["openai", "anthropic"],
+    adapters: &[],
+    detectors: &["email", "card"],
+    teams: Some(&["support", "sales"]),
 };
 
 fn compile(routes: Value) -> Result<Policy, Vec<PolicyError>> {
-    Policy::compile(serde_json::from_value(routes).unwrap(), &NAMES)
+    compile_whole(json!({"routes": routes}))
+}
+
+fn compile_whole(document: Value) -> Result<Policy, Vec<PolicyError>> {
+    Policy::compile(&serde_json::from_value(document).unwrap(), &NAMES)
 }
 
 /// The problems as texts.
@@ -306,9 +316,10 @@ fn unknown_names_without_any_known_say_where_to_add_one() {
     let names = Names {
         local_models: &[],
         upstreams: &["openai"],
+        ..Names::default()
     };
-    let routes = serde_json::from_value(json!([route("a", json!({}))])).unwrap();
-    let errors = Policy::compile(routes, &names).unwrap_err();
+    let document = json!({"routes": [route("a", json!({}))]});
+    let errors = Policy::compile(&serde_json::from_value(document).unwrap(), &names).unwrap_err();
     assert!(matches!(
         errors[0].problem,
         PolicyProblem::UnknownLocalModel { .. }

@@ -1,5 +1,5 @@
 use super::check;
-use crate::policy::Answer;
+use crate::policy::{Answer, Pattern, Schema};
 use crate::signals::Finish;
 use crate::verdict::Reason;
 
@@ -56,4 +56,43 @@ fn json_must_be_one_object_or_array() {
     ] {
         assert_eq!(check(&Answer::Json, wrong, Finish::Stop), INVALID);
     }
+}
+
+#[test]
+fn a_pattern_describes_the_whole_text() {
+    let answer = Answer::Regex(Pattern::new("yes|no").unwrap());
+    assert_eq!(check(&answer, "no", Finish::Stop), None);
+    for wrong in ["", "yes no", "no\n", "NO"] {
+        assert_eq!(check(&answer, wrong, Finish::Stop), INVALID, "{wrong}");
+    }
+}
+
+#[test]
+fn a_schema_allows_one_json_value() {
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {"total": {"type": "number", "minimum": 0}, "id": {"$ref": "#/$defs/id"}},
+        "required": ["total"],
+        "additionalProperties": false,
+        "$defs": {"id": {"type": "string", "pattern": "^[A-Z]+$"}},
+    });
+    let answer = Answer::JsonSchema(Schema::new(&schema).unwrap());
+    for right in ["{\"total\": 1.5}", " {\"total\": 0, \"id\": \"AB\"}\n"] {
+        assert_eq!(check(&answer, right, Finish::Stop), None, "{right}");
+    }
+    for wrong in [
+        "",
+        "{}",
+        "{\"total\": -1}",
+        "{\"total\": 1, \"id\": \"a\"}",
+        "{\"total\": 1, \"x\": 1}",
+        "{\"total\": 1} {}",
+        "[1]",
+    ] {
+        assert_eq!(check(&answer, wrong, Finish::Stop), INVALID, "{wrong}");
+    }
+    assert_eq!(
+        check(&answer, "{\"total\": 1}", Finish::Length),
+        Some(Reason::Truncated)
+    );
 }

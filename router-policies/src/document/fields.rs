@@ -1,0 +1,246 @@
+//! The keys that defaults, presets, routes, arms and teams have in common.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{LocalDocument, OneOrMany, PrivateDocument};
+use crate::units::{Amount, Factor, Probability, Span};
+
+/// Declares a struct with keys of its own and all the shared ones. Serde's `flatten` would do the same but neither
+/// refuses unknown keys nor tells the place of an error.
+macro_rules! with_fields {
+    (
+        $(#[$about:meta])*
+        pub struct $name:ident {
+            $($(#[$key_about:meta])* pub $key:ident: $kind:ty,)*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$key_about])* pub $key: $kind,)*
+            /// Who may answer; default: `local-first`.
+            #[serde(default)]
+            pub action: Option<$crate::document::ActionDocument>,
+            /// How the local model drafts. Required unless the action is `upstream-only`.
+            #[serde(default)]
+            pub local: Option<$crate::document::LocalDocument>,
+            /// Where the hard cases go: one model, or a list of which each is the fallback of the one before.
+            /// Required unless the action is `local-only`.
+            #[serde(default)]
+            pub upstream: Option<$crate::document::OneOrMany<$crate::document::UpstreamDocument>>,
+            /// How much quality may be given up; the gateway finds the threshold. Excludes `threshold`.
+            #[serde(default)]
+            pub risk: Option<$crate::document::RiskDocument>,
+            /// Smallest confidence to accept, fixed by hand and not proven by anything. Excludes `risk`.
+            #[serde(default)]
+            pub threshold: Option<$crate::units::Probability>,
+            /// From when on the source of a streamed answer is settled; default: `complete`.
+            #[serde(default)]
+            pub commit: Option<$crate::document::CommitDocument>,
+            /// Whether a draft that is likely to be rejected is given up before its end; default: no.
+            #[serde(default)]
+            pub early_abort: Option<bool>,
+            /// How long to wait for the draft before the upstream is asked beside it; default: never.
+            #[serde(default)]
+            pub hedge_after: Option<$crate::units::Span>,
+            /// Whether accepted answers are checked against the upstream afterwards; default: no.
+            #[serde(default)]
+            pub audit: Option<$crate::document::AuditDocument>,
+            /// Whether repeated requests are answered from memory; default: no.
+            #[serde(default)]
+            pub cache: Option<$crate::document::CacheDocument>,
+            /// What would have answered without the small model; default: the first `upstream`.
+            #[serde(default)]
+            pub baseline: Option<$crate::document::UpstreamDocument>,
+            /// Most that may be spent; default: no bound.
+            #[serde(default)]
+            pub budget: Option<$crate::document::BudgetDocument>,
+            /// Which requests must not leave: `true` for all, or the detectors that find such requests; default: none.
+            #[serde(default)]
+            pub private: Option<$crate::document::PrivateDocument>,
+        }
+
+        impl $name {
+            /// The shared keys.
+            pub(crate) fn fields(&self) -> $crate::document::FieldsDocument {
+                $crate::document::FieldsDocument {
+                    action: self.action,
+                    local: self.local.clone(),
+                    upstream: self.upstream.clone(),
+                    risk: self.risk.clone(),
+                    threshold: self.threshold,
+                    commit: self.commit,
+                    early_abort: self.early_abort,
+                    hedge_after: self.hedge_after,
+                    audit: self.audit.clone(),
+                    cache: self.cache.clone(),
+                    baseline: self.baseline.clone(),
+                    budget: self.budget.clone(),
+                    private: self.private.clone(),
+                }
+            }
+        }
+    };
+}
+
+pub(super) use with_fields;
+
+/// The keys that can be inherited, as `defaults` and the entries of `teams` write them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldsDocument {
+    /// Who may answer; default: `local-first`.
+    #[serde(default)]
+    pub action: Option<ActionDocument>,
+    /// How the local model drafts. Required unless the action is `upstream-only`.
+    #[serde(default)]
+    pub local: Option<LocalDocument>,
+    /// Where the hard cases go: one model, or a list of which each is the fallback of the one before. Required unless
+    /// the action is `local-only`.
+    #[serde(default)]
+    pub upstream: Option<OneOrMany<UpstreamDocument>>,
+    /// How much quality may be given up; the gateway finds the threshold. Excludes `threshold`.
+    #[serde(default)]
+    pub risk: Option<RiskDocument>,
+    /// Smallest confidence to accept, fixed by hand and not proven by anything. Excludes `risk`.
+    #[serde(default)]
+    pub threshold: Option<Probability>,
+    /// From when on the source of a streamed answer is settled; default: `complete`.
+    #[serde(default)]
+    pub commit: Option<CommitDocument>,
+    /// Whether a draft that is likely to be rejected is given up before its end; default: no.
+    #[serde(default)]
+    pub early_abort: Option<bool>,
+    /// How long to wait for the draft before the upstream is asked beside it; default: never.
+    #[serde(default)]
+    pub hedge_after: Option<Span>,
+    /// Whether accepted answers are checked against the upstream afterwards; default: no.
+    #[serde(default)]
+    pub audit: Option<AuditDocument>,
+    /// Whether repeated requests are answered from memory; default: no.
+    #[serde(default)]
+    pub cache: Option<CacheDocument>,
+    /// What would have answered without the small model; default: the first `upstream`.
+    #[serde(default)]
+    pub baseline: Option<UpstreamDocument>,
+    /// Most that may be spent; default: no bound.
+    #[serde(default)]
+    pub budget: Option<BudgetDocument>,
+    /// Which requests must not leave: `true` for all, or the detectors that find such requests; default: none.
+    #[serde(default)]
+    pub private: Option<PrivateDocument>,
+}
+
+/// Who may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionDocument {
+    /// The local model drafts; what is not good enough goes to the upstream.
+    #[default]
+    LocalFirst,
+    /// The local model answers or nobody does; nothing leaves.
+    LocalOnly,
+    /// The upstream answers; the local model is not asked.
+    UpstreamOnly,
+    /// The upstream answers; the local model drafts beside it, only to learn.
+    Shadow,
+    /// The arms under `split` say so, each for its share of the traffic.
+    Split,
+}
+
+/// A model of an external API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamDocument {
+    /// A name from the configuration's upstreams.
+    pub name: String,
+    /// The model as that upstream calls it.
+    pub model: String,
+}
+
+/// How much quality may be given up.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RiskDocument {
+    /// Largest share of all traffic of the route that the upstream would have served better; above 0, below 1.
+    /// Required.
+    #[serde(default)]
+    pub max_regret: Option<Probability>,
+    /// How sure that must be; at least 50 %, below 100 %; default: 90 %.
+    #[serde(default)]
+    pub assurance: Option<Probability>,
+}
+
+/// From when on the source of a streamed answer is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommitDocument {
+    /// When the whole draft was judged.
+    #[default]
+    Complete,
+    /// As soon as the early checkpoints of the draft are passed; the rest is passed on as it is made.
+    Window,
+}
+
+/// Checking accepted answers against the upstream after they were sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditDocument {
+    /// Share of the accepted answers that is checked; 0 % turns audits off. Default: 2 %.
+    #[serde(default)]
+    pub rate: Option<Probability>,
+    /// How many times more often an answer is checked whose confidence was close to the threshold; default: `3x`.
+    #[serde(default)]
+    pub near_threshold: Option<Factor>,
+    /// Most that audits of the route may cost in a day, in USD as text; default: no bound.
+    #[serde(default)]
+    pub max_cost_per_day: Option<Amount>,
+}
+
+/// Answers from memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CacheDocument {
+    /// How long an answer may be repeated. Required.
+    #[serde(default)]
+    pub ttl: Option<Span>,
+}
+
+/// Most that may be spent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetDocument {
+    /// The amount, in USD as text. Required.
+    #[serde(default)]
+    pub max: Option<Amount>,
+    /// The time it is for; default: `month`.
+    #[serde(default)]
+    pub per: Option<BudgetPeriod>,
+    /// What happens when it is spent; default: `refuse`.
+    #[serde(default)]
+    pub then: Option<BudgetAction>,
+}
+
+/// The time that a budget is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BudgetPeriod {
+    /// A calendar day.
+    Day,
+    /// A calendar month.
+    #[default]
+    Month,
+}
+
+/// What happens when a budget is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BudgetAction {
+    /// Requests are refused.
+    #[default]
+    Refuse,
+    /// The local model answers or nobody does, which costs nothing outside.
+    LocalOnly,
+}

@@ -1,0 +1,32 @@
+//! What is not wrong but probably not meant.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// One warning and where it belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyWarning {
+    /// Where, from the root of the policy: `presets.careful`.
+    pub path: String,
+    /// What is odd, and how to mend it.
+    pub notice: PolicyNotice,
+}
+
+impl fmt::Display for PolicyWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.notice)
+    }
+}
+
+/// What is odd. Every text says how to mend it.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PolicyNotice {
+    /// A preset that nothing extends; what it says was not checked either.
+    #[error("no route extends the preset `{name}`, so it was not checked; use it or remove it")]
+    UnusedPreset {
+        /// The name.
+        name: String,
+    },
+}
