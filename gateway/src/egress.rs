@@ -34,8 +34,11 @@ impl Clearance {
     /// Decides about a request that takes `route`.
     pub(crate) fn of(route: &Route) -> Self {
         match route.action {
-            Action::LocalOnly => Self::Pinned(PinnedBy::Route),
-            Action::LocalFirst | Action::UpstreamOnly => Self::Free(EgressPermit { _sealed: () }),
+            // A split is resolved to one of its arms before; if it ever were not, it stays.
+            Action::LocalOnly | Action::Split => Self::Pinned(PinnedBy::Route),
+            Action::LocalFirst | Action::UpstreamOnly | Action::Shadow => {
+                Self::Free(EgressPermit { _sealed: () })
+            }
         }
     }
 

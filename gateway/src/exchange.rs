@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Response};
 use jiff::Timestamp;
-use router_policies::{Facts, Route};
+use router_policies::{Asker, Facts, Route};
 
 use crate::app::App;
 use crate::auth::Principal;
@@ -75,7 +75,7 @@ impl Incoming {
     ) -> Result<Response<Body>, Fault> {
         let request = ChatRequest::decode(body)?;
         let system = request.system();
-        let route = match_route(&self.snapshot, &request, &system, headers)?;
+        let route = self.route(&request, &system, headers)?;
         let clearance = Clearance::of(&route);
         let opening = self.opening(&route, &clearance, &request);
         let account = self.app.ledger().open_exchange(opening).await;
@@ -95,6 +95,34 @@ impl Incoming {
         } else {
             deliver::whole(exchange).await
         }
+    }
+
+    /// The first route that matches, as it is for whoever asks.
+    fn route(
+        &self,
+        request: &ChatRequest,
+        system: &str,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Route>, Fault> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let facts = Facts {
+            model: &request.model,
+            system,
+            header: &header,
+        };
+        let route = self
+            .snapshot
+            .config()
+            .policy
+            .find(&facts)
+            .ok_or_else(no_route)?;
+        Ok(Arc::clone(route.for_asker(&Asker {
+            key: &self.principal.name,
+            team: None,
+            user: request.user(),
+            request: &self.id.to_string(),
+            header: &header,
+        })))
     }
 
     fn opening(&self, route: &Route, clearance: &Clearance, request: &ChatRequest) -> Opening {
@@ -143,28 +171,10 @@ impl Exchange {
 /// Answer tokens reserved where the client sets no limit.
 const ASSUMED_MAX_TOKENS: u32 = 4096;
 
-fn match_route(
-    snapshot: &Snapshot,
-    request: &ChatRequest,
-    system: &str,
-    headers: &HeaderMap,
-) -> Result<Arc<Route>, Fault> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let facts = Facts {
-        model: &request.model,
-        system,
-        header: &header,
-    };
-    snapshot
-        .config()
-        .policy
-        .find(&facts)
-        .cloned()
-        .ok_or_else(|| {
-            Fault::new(
-            FaultKind::ModelNotFound,
-            "no route answers for this model; GET /v1/models lists those that are known by name",
-        )
-        .at("model")
-        })
+fn no_route() -> Fault {
+    Fault::new(
+        FaultKind::ModelNotFound,
+        "no route answers for this model; GET /v1/models lists those that are known by name",
+    )
+    .at("model")
 }

@@ -55,10 +55,7 @@ impl Policy {
     /// All the problems there are, in file order, each at the place where the value was written: a value that a route
     /// inherits is reported where it stands, in the preset or the defaults, and once.
     pub fn compile(document: &PolicyDocument, names: &Names<'_>) -> Result<Self, Vec<PolicyError>> {
-        compile::compile(document, names).map(|(routes, warnings)| Self {
-            routes: routes.into(),
-            warnings: warnings.into(),
-        })
+        compile::compile(document, names)
     }
 
     /// All routes, in file order, as they are without a team and before their traffic is split.
@@ -98,7 +95,7 @@ impl Policy {
         self.routes
             .iter()
             .flat_map(|route| route.variants())
-            .map(|route| Egress::of(route))
+            .map(Egress::of)
             .collect()
     }
 

@@ -30,14 +30,14 @@ pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
     let config = Config::load(&arguments.config).map_err(|e| Failure::config(&e))?;
     let route = config
         .policy
-        .route(&arguments.route)
+        .variant(&arguments.route)
         .cloned()
         .ok_or_else(|| {
-            let known: Vec<&str> = config
+            let known: Vec<String> = config
                 .policy
-                .routes()
+                .egress()
                 .iter()
-                .map(|r| r.name.as_str())
+                .map(|egress| egress.route.id().into_owned())
                 .collect();
             Failure::input(format!(
                 "no route `{}`; there are: {}",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use router_policies::{Certificate, Route, Trust};
+use router_policies::{Action, Certificate, Egress, ModelRef, Route, Trust};
 
 use super::{Failure, say};
 use crate::config::Config;
@@ -21,9 +21,13 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     let certificates = load_certificates(&config.certificates).map_err(Failure::input)?;
     say(&format!("{}: no problems\n", path.display()));
     say(&egress_table(&config).to_string());
-    for route in config.policy.routes() {
-        if let Some(note) = trust_note(route, certificates.get(&route.name)) {
-            say(&format!("{}: {note}", route.name));
+    for warning in config.policy.warnings() {
+        say(&format!("warning: {warning}"));
+    }
+    for egress in config.policy.egress() {
+        let id = egress.route.id();
+        if let Some(note) = trust_note(egress.route, certificates.get(id.as_ref())) {
+            say(&format!("{id}: {note}"));
         }
     }
     Ok(())
@@ -43,43 +47,48 @@ fn egress_table(config: &Config) -> Table {
         "as model",
         "priced",
     ]);
-    for route in config.policy.routes() {
+    for Egress { route, reaches } in config.policy.egress() {
+        let id = route.id();
         let local = route.local.as_ref().map_or("-", |plan| plan.model.as_str());
-        let (host, model, priced) = match &route.upstream {
-            None => ("nothing outside".to_owned(), "-", "-"),
-            Some(target) => {
-                let settings = config.upstreams.get(&target.upstream);
-                let host = settings
-                    .and_then(|s| s.base_url.host_str())
-                    .unwrap_or_default();
-                let rates = config.catalog.rates(&target.upstream, &target.model);
-                let priced = if rates.is_some() {
-                    "yes"
-                } else {
-                    "NO: costs will be unknown"
-                };
-                (
-                    format!("{} ({host})", target.upstream),
-                    target.model.as_str(),
-                    priced,
-                )
-            }
-        };
-        table.add_row([
-            &route.name,
-            route.action.as_str(),
-            local,
-            &host,
-            model,
-            priced,
-        ]);
+        let first = [id.as_ref(), route.action.as_str(), local];
+        if reaches.is_empty() {
+            table.add_row(first.into_iter().chain(["nothing outside", "-", "-"]));
+        }
+        for (place, target) in reaches.into_iter().enumerate() {
+            // What is below the first is asked only when those above fail.
+            let first = if place == 0 { first } else { [""; 3] };
+            let (host, priced) = target_cells(config, target);
+            let cells = first
+                .into_iter()
+                .chain([host.as_str(), &target.model, priced]);
+            table.add_row(cells);
+        }
     }
     table
 }
 
+/// The host of a target, and whether its prices are known.
+fn target_cells(config: &Config, target: &ModelRef) -> (String, &'static str) {
+    let settings = config.upstreams.get(&target.upstream);
+    let host = settings
+        .and_then(|s| s.base_url.host_str())
+        .unwrap_or_default();
+    let rates = config.catalog.rates(&target.upstream, &target.model);
+    let priced = if rates.is_some() {
+        "yes"
+    } else {
+        "NO: costs will be unknown"
+    };
+    (format!("{} ({host})", target.upstream), priced)
+}
+
 /// What a route's trust rests on, where that is worth a word.
 fn trust_note(route: &Route, certificate: Option<&Certificate>) -> Option<String> {
-    route.local.as_ref()?;
+    // A shadow accepts nothing, whatever its drafts are worth.
+    route
+        .local
+        .as_ref()
+        .filter(|_| route.action != Action::Shadow)?;
     match (route.trust, certificate) {
         (Trust::Threshold(at_least), _) => Some(format!(
             "accepts drafts from a confidence of {at_least} on. A fixed threshold proves nothing: no bound on the \
@@ -92,7 +101,7 @@ fn trust_note(route: &Route, certificate: Option<&Certificate>) -> Option<String
         (Trust::Risk(_), None) => Some(format!(
             "has no certificate, so everything escalates. Make one: `smallfirst calibrate --config FILE --route {} \
              LABELLED.jsonl`",
-            route.name
+            route.id()
         )),
         (Trust::Risk(target), Some(certificate)) if !certificate.holds_for(&target) => Some(
             "its certificate proves less than its `risk` asks for, so everything escalates."

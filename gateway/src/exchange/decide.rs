@@ -111,7 +111,7 @@ impl Exchange {
         let version = &self.snapshot.config().version;
         Some(CacheKey::new(
             &self.principal.name,
-            &self.route.name,
+            &self.route.id(),
             version,
             self.clearance.cache_domain(),
             &self.request.essence(),

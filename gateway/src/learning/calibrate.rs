@@ -85,7 +85,7 @@ pub async fn calibrate(
         Proof::Certified(certified) => {
             let family = fingerprint(&info, &plan.answer, &system);
             Some(Certificate::new(
-                route.name.clone(),
+                route.id(),
                 target,
                 certified,
                 scorer,

@@ -74,6 +74,12 @@ impl ChatRequest {
         })
     }
 
+    /// The end user, as the client names one.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.body.get("user").and_then(Value::as_str)
+    }
+
     /// Text of all system and developer messages, joined by a newline.
     #[must_use]
     pub fn system(&self) -> String {

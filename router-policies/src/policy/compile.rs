@@ -15,18 +15,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Names, PolicyNotice, PolicyWarning, Route};
+use super::{Names, Policy, PolicyNotice, PolicyWarning, Route};
 use crate::document::{PolicyDocument, RouteDocument};
 use crate::error::{PolicyError, PolicyProblem};
 use crate::units::Span;
 use layers::{Found, Layers};
 use presets::Presets;
 
-/// Compiles all routes, or tells everything that is wrong with them.
+/// Compiles a policy, or tells everything that is wrong with it.
 pub(super) fn compile(
     document: &PolicyDocument,
     names: &Names<'_>,
-) -> Result<(Vec<Arc<Route>>, Vec<PolicyWarning>), Vec<PolicyError>> {
+) -> Result<Policy, Vec<PolicyError>> {
     let mut problems = Problems::default();
     if document.routes.is_empty() {
         problems.add("routes", PolicyProblem::NoRoutes);
@@ -56,7 +56,10 @@ pub(super) fn compile(
         routes.push(Arc::new(route));
     }
     if problems.0.is_empty() {
-        Ok((routes, warnings(&presets)))
+        Ok(Policy {
+            routes: routes.into(),
+            warnings: warnings(&presets),
+        })
     } else {
         Err(problems.0)
     }
@@ -94,7 +97,7 @@ fn layers_of(
     own.over(&extended).over(&defaults)
 }
 
-fn warnings(presets: &Presets<'_>) -> Vec<PolicyWarning> {
+fn warnings(presets: &Presets<'_>) -> Arc<[PolicyWarning]> {
     presets
         .unused()
         .map(|name| PolicyWarning {

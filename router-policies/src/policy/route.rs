@@ -93,7 +93,7 @@ impl Route {
     }
 
     /// Every meaning of the route that a request can get, teams last.
-    pub fn variants<'a>(self: &'a Arc<Self>) -> Vec<&'a Arc<Self>> {
+    pub fn variants(self: &Arc<Self>) -> Vec<&Arc<Self>> {
         std::iter::once(self)
             .chain(self.teams.iter().map(|(_, route)| route))
             .flat_map(|route| match &route.split {

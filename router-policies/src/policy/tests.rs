@@ -8,7 +8,9 @@ use crate::error::{PolicyError, PolicyProblem};
 use crate::matcher::{Facts, Glob};
 
 mod act;
+mod arbitrary;
 mod inherit;
+mod problems;
 
 const NAMES: Names<'static> = Names {
     local_models: &["demo", "qwen3"],
@@ -18,6 +20,10 @@ const NAMES: Names<'static> = Names {
     teams: Some(&["support", "sales"]),
 };
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "reads better at the many calls"
+)]
 fn compile(routes: Value) -> Result<Policy, Vec<PolicyError>> {
     compile_whole(json!({"routes": routes}))
 }

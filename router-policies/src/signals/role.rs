@@ -38,8 +38,8 @@ impl Marker {
     /// A marker at the start of a draft that ought to be `answer`.
     pub fn new(answer: &Answer) -> Self {
         match answer {
-            Answer::Text | Answer::OneOf(_) => Self(Form::Whole),
-            Answer::Json => Self(Form::Json(JsonScan::default())),
+            Answer::Text | Answer::OneOf(_) | Answer::Regex(_) => Self(Form::Whole),
+            Answer::Json | Answer::JsonSchema(_) => Self(Form::Json(JsonScan::default())),
         }
     }
 

@@ -27,6 +27,31 @@ pub(super) struct Site<'a> {
     pub(super) matcher: &'a Matcher,
 }
 
+/// The keys of a route, and of the team whose meaning is compiled.
+pub(super) struct Keys<'a> {
+    route: &'a Layers,
+    team: Option<&'a Layers>,
+}
+
+impl Keys<'_> {
+    /// All layers, the team's on top.
+    fn all(&self) -> Layers {
+        self.under_team(self.route.clone())
+    }
+
+    /// All layers, with those of an arm between the team's and the route's.
+    pub(super) fn with_arm(&self, arm: Layers) -> Layers {
+        self.under_team(arm.over(self.route))
+    }
+
+    fn under_team(&self, layers: Layers) -> Layers {
+        match self.team {
+            None => layers,
+            Some(team) => team.clone().over(&layers),
+        }
+    }
+}
+
 pub(super) fn route(
     path: &str,
     entry: &RouteDocument,
@@ -46,7 +71,11 @@ pub(super) fn route(
         variant: None,
         matcher: &matcher,
     };
-    let plain = meaning(&site, entry, layers, None, context);
+    let keys = Keys {
+        route: layers,
+        team: None,
+    };
+    let plain = meaning(&site, entry, &keys, context);
     if entry.split.is_some() && plain.action != Action::Split {
         context.add(format!("{path}.split"), PolicyProblem::SplitWithoutAction);
     }
@@ -60,7 +89,11 @@ pub(super) fn route(
             variant: Some(format!("team={team}")),
             ..site
         };
-        let route = meaning(&site, entry, layers, Some(&over), context);
+        let keys = Keys {
+            route: layers,
+            team: Some(&over),
+        };
+        let route = meaning(&site, entry, &keys, context);
         teams.push((team.clone(), Arc::new(route)));
     }
     Route {
@@ -69,18 +102,17 @@ pub(super) fn route(
     }
 }
 
-/// What the route means without a team, or for the team whose keys are `team`.
+/// What the route means with these keys.
 fn meaning(
     site: &Site<'_>,
     entry: &RouteDocument,
-    layers: &Layers,
-    team: Option<&Layers>,
+    keys: &Keys<'_>,
     context: &mut Context<'_, '_>,
 ) -> Route {
-    let all = team.map_or_else(|| layers.clone(), |team| team.clone().over(layers));
+    let all = keys.all();
     match all.find("action", |fields| fields.action) {
         Some(found) if found.value == ActionDocument::Split => Route {
-            split: split::split(site, entry, layers, team, context),
+            split: split::split(site, entry, keys, context),
             ..blank(site, Action::Split)
         },
         found => {

@@ -7,20 +7,18 @@ use std::sync::Arc;
 use super::super::{Arm, Split, StickyBy};
 use super::Context;
 use super::layers::Layers;
-use super::route::{Site, answering, check_part_name, plain_action};
+use super::route::{Keys, Site, answering, check_part_name, plain_action};
 use crate::document::{ActionDocument, ArmDocument, RouteDocument, SplitDocument};
 use crate::error::PolicyProblem;
 
 /// How far the sum of the weights may be from 1: what is lost in writing thirds with a few digits would be more.
 const TOLERANCE: f64 = 1e-9;
 
-/// The split of a route, for everybody or for the team whose keys are `team`. An arm's keys lie between the team's and
-/// the route's.
+/// The split of a route, for everybody or for a team.
 pub(super) fn split(
     site: &Site<'_>,
     entry: &RouteDocument,
-    layers: &Layers,
-    team: Option<&Layers>,
+    keys: &Keys<'_>,
     context: &mut Context<'_, '_>,
 ) -> Option<Split> {
     let Some(document) = &entry.split else {
@@ -36,7 +34,7 @@ pub(super) fn split(
         .enumerate()
         .map(|(index, arm)| {
             let path = format!("{path}.arms[{index}]");
-            compile_arm(&path, site, arm, layers, team, context)
+            compile_arm(&path, site, arm, keys, context)
         })
         .collect();
     Some(Split {
@@ -50,15 +48,13 @@ fn compile_arm(
     path: &str,
     site: &Site<'_>,
     arm: &ArmDocument,
-    layers: &Layers,
-    team: Option<&Layers>,
+    keys: &Keys<'_>,
     context: &mut Context<'_, '_>,
 ) -> Arm {
     if arm.action == Some(ActionDocument::Split) {
         context.add(format!("{path}.action"), PolicyProblem::NestedSplit);
     }
-    let own = Layers::of(path, Rc::new(arm.fields())).over(layers);
-    let all = team.map_or_else(|| own.clone(), |team| team.clone().over(&own));
+    let all = keys.with_arm(Layers::of(path, Rc::new(arm.fields())));
     // The route's own action is `split`, which says nothing about the arm.
     let action = all.find("action", |fields| {
         fields

@@ -15,7 +15,7 @@ const NAMES: Names<'static> = Names {
 };
 
 /// A split of the arms `a`, `b`, `c` … with these weights in percent.
-fn split(weights: &[u32], extra: Value) -> Split {
+fn split(weights: &[u32], extra: &Value) -> Split {
     let arms: Vec<Value> = weights
         .iter()
         .zip('a'..)
@@ -49,8 +49,8 @@ fn arm(split: &Split, key: &str) -> String {
 
 #[test]
 fn the_same_key_keeps_its_arm_and_other_routes_and_salts_deal_anew() {
-    let one = split(&[50, 50], json!({}));
-    let salted = split(&[50, 50], json!({"salt": "second trial"}));
+    let one = split(&[50, 50], &json!({}));
+    let salted = split(&[50, 50], &json!({"salt": "second trial"}));
     let keys: Vec<String> = (0..200).map(|i| format!("key-{i}")).collect();
     let moved = |other: &dyn Fn(&str) -> String| {
         keys.iter()
@@ -66,7 +66,7 @@ fn the_same_key_keeps_its_arm_and_other_routes_and_salts_deal_anew() {
 #[test]
 fn arms_are_the_same_on_every_machine() {
     // Recorded once. If this fails, running trials would be dealt anew by an update.
-    let split = split(&[90, 10], json!({}));
+    let split = split(&[90, 10], &json!({}));
     let dealt: String = (0..40).map(|i| arm(&split, &format!("key-{i}"))).collect();
     assert_eq!(dealt, RECORDED);
 }
@@ -91,7 +91,7 @@ fn what_stays_together_is_what_the_split_says() {
         ("header:X-Tenant", ("header", "acme")),
         ("header:x-other", ("key", "k")),
     ] {
-        let split = split(&[50, 50], json!({"by": by}));
+        let split = split(&[50, 50], &json!({"by": by}));
         assert_eq!(split.sticky(&full), expected, "{by}");
         let bare = split.sticky(&asker("k", "r"));
         let kind = if by == "request" {
@@ -109,7 +109,7 @@ fn what_stays_together_is_what_the_split_says() {
 
 #[test]
 fn an_arm_of_weight_zero_gets_nothing() {
-    let split = split(&[100, 0], json!({}));
+    let split = split(&[100, 0], &json!({}));
     assert!((0..500).all(|i| arm(&split, &format!("key-{i}")) == "a"));
 }
 
@@ -138,7 +138,7 @@ proptest! {
 
     #[test]
     fn shares_come_close_to_the_weights(weights in weights(), salt in "[a-z]{0,6}") {
-        let split = split(&weights, json!({"salt": salt}));
+        let split = split(&weights, &json!({"salt": salt}));
         let mut counts: BTreeMap<String, u32> = BTreeMap::new();
         for i in 0..2_000 {
             *counts.entry(arm(&split, &format!("key-{i}"))).or_default() += 1;
@@ -153,7 +153,7 @@ proptest! {
 
     #[test]
     fn only_what_has_to_move_moves(before in weights(), after in weights()) {
-        let (old, new) = (split(&before, json!({})), split(&after, json!({})));
+        let (old, new) = (split(&before, &json!({})), split(&after, &json!({})));
         let index = |name: &str| usize::from(name.as_bytes()[0] - b'a');
         for i in 0..300 {
             let key = format!("key-{i}");
@@ -168,8 +168,8 @@ proptest! {
 
     #[test]
     fn with_two_arms_nothing_moves_against_the_change(before in 0_u32..=100, after in 0_u32..=100) {
-        let old = split(&[before, 100 - before], json!({}));
-        let new = split(&[after, 100 - after], json!({}));
+        let old = split(&[before, 100 - before], &json!({}));
+        let new = split(&[after, 100 - after], &json!({}));
         for i in 0..300 {
             let key = format!("key-{i}");
             let (from, to) = (arm(&old, &key), arm(&new, &key));
@@ -183,7 +183,7 @@ proptest! {
 /// Kept out of the properties: what an arm means is a route of its own.
 #[test]
 fn every_arm_is_a_route_that_answers() {
-    let split = split(&[50, 50], json!({}));
+    let split = split(&[50, 50], &json!({}));
     let ids: Vec<String> = split
         .arms
         .iter()
