@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::cache::AnswerCache;
 use crate::learning::{Issued, Learning};
-use crate::ledger::Ledger;
+use crate::ledger::{Budgets, Ledger};
 use crate::reload::{ReloadFailure, ReloadStatus};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
@@ -21,6 +21,7 @@ pub struct App {
     ledger: Ledger,
     cache: AnswerCache,
     learning: Learning,
+    budgets: Budgets,
     draining: AtomicBool,
     started: Timestamp,
     reload: Mutex<ReloadStatus>,
@@ -36,6 +37,7 @@ impl App {
             learning: Learning::new(ledger.clone()),
             ledger,
             cache: AnswerCache::new(),
+            budgets: Budgets::default(),
             draining: AtomicBool::new(false),
             started: Timestamp::now(),
             reload: Mutex::new(ReloadStatus::loaded()),
@@ -76,6 +78,12 @@ impl App {
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// What routes may still spend.
+    #[must_use]
+    pub const fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     /// Stored answers.

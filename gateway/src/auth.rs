@@ -1,5 +1,7 @@
 //! Who is asking: a client key becomes a [`Principal`].
 
+use std::collections::BTreeMap;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
@@ -12,6 +14,22 @@ use crate::fault::{Fault, FaultKind};
 pub struct Principal {
     /// Name of the key, never the key.
     pub name: String,
+    /// The team that the key belongs to.
+    pub team: Option<String>,
+    /// Further words that the operator gave the key, for policies to go by.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Principal {
+    /// The principal of a key without a team or tags.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            team: None,
+            tags: BTreeMap::new(),
+        }
+    }
 }
 
 /// SHA-256 of a client key; the key itself is not kept.
@@ -43,14 +61,14 @@ impl KeyHash {
 /// The known client keys.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
-    keys: Vec<(String, KeyHash)>,
+    keys: Vec<(Principal, KeyHash)>,
 }
 
 impl KeyRing {
     /// A ring of named keys. An empty one lets everybody in as `anonymous`; the configuration allows that only on
     /// loopback addresses.
     #[must_use]
-    pub const fn new(keys: Vec<(String, KeyHash)>) -> Self {
+    pub const fn new(keys: Vec<(Principal, KeyHash)>) -> Self {
         Self { keys }
     }
 
@@ -60,9 +78,7 @@ impl KeyRing {
     /// [`FaultKind::Unauthorized`] without a known key.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Fault> {
         if self.keys.is_empty() {
-            return Ok(Principal {
-                name: "anonymous".to_owned(),
-            });
+            return Ok(Principal::named("anonymous"));
         }
         let Some(key) = presented(headers) else {
             return Err(Fault::new(
@@ -73,13 +89,13 @@ impl KeyRing {
         let hash = KeyHash::of(key);
         // Every entry is compared in full, so timing tells nothing about which one was near.
         let mut found = None;
-        for (name, known) in &self.keys {
+        for (principal, known) in &self.keys {
             if bool::from(known.0.ct_eq(&hash.0)) {
-                found = Some(name);
+                found = Some(principal);
             }
         }
         found
-            .map(|name| Principal { name: name.clone() })
+            .cloned()
             .ok_or_else(|| Fault::new(FaultKind::Unauthorized, "the API key is not known here"))
     }
 }
@@ -103,8 +119,8 @@ mod tests {
 
     fn ring() -> KeyRing {
         KeyRing::new(vec![
-            ("team-a".into(), KeyHash::of("k1")),
-            ("team-b".into(), KeyHash::of("k2")),
+            (Principal::named("team-a"), KeyHash::of("k1")),
+            (Principal::named("team-b"), KeyHash::of("k2")),
         ])
     }
 

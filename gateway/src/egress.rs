@@ -4,7 +4,10 @@
 //! against an [`EgressPermit`], and only [`Clearance::of`] makes a permit. So a pinned request stays inside on every
 //! way through the gateway, those included that are still to be written: a forgotten question does not compile.
 
-use router_policies::{Action, Route};
+use router_policies::{Action, BudgetAction, Pin, Reason, Route};
+
+use crate::fault::{Fault, FaultKind};
+use crate::ledger::Exhausted;
 
 /// The right to send one request out. Clone it for work that outlives the exchange, such as audits; never use it for
 /// another request.
@@ -28,17 +31,36 @@ pub(crate) enum Clearance {
 pub(crate) enum PinnedBy {
     /// Nothing leaves from its route.
     Route,
+    /// Its route has spent its budget, and the local model goes on alone.
+    Budget(Exhausted),
 }
 
 impl Clearance {
     /// Decides about a request that takes `route`.
     pub(crate) fn of(route: &Route) -> Self {
-        match route.action {
+        match (route.action, &route.pin) {
             // A split is resolved to one of its arms before; if it ever were not, it stays.
-            Action::LocalOnly | Action::Split => Self::Pinned(PinnedBy::Route),
-            Action::LocalFirst | Action::UpstreamOnly | Action::Shadow => {
+            (Action::LocalOnly | Action::Split, _) | (_, Pin::Always) => {
+                Self::Pinned(PinnedBy::Route)
+            }
+            (Action::LocalFirst | Action::UpstreamOnly | Action::Shadow, _) => {
                 Self::Free(EgressPermit { _sealed: () })
             }
+        }
+    }
+
+    /// Decides again about a request for which the budget of `route` has no room.
+    ///
+    /// # Errors
+    /// [`FaultKind::BudgetSpent`] where the route refuses such requests.
+    pub(crate) fn without_money(self, route: &Route, exhausted: Exhausted) -> Result<Self, Fault> {
+        let then = route.budget.map(|budget| budget.then);
+        match self {
+            Self::Pinned(by) => Ok(Self::Pinned(by)),
+            Self::Free(_) if then == Some(BudgetAction::LocalOnly) => {
+                Ok(Self::Pinned(PinnedBy::Budget(exhausted)))
+            }
+            Self::Free(_) => Err(PinnedBy::Budget(exhausted).fault(&route.name)),
         }
     }
 
@@ -65,8 +87,9 @@ impl Clearance {
     /// other way round.
     pub(crate) const fn cache_domain(&self) -> &'static str {
         match self {
-            Self::Free(_) => "free",
-            Self::Pinned(_) => "pinned",
+            // Without money a request is not private.
+            Self::Free(_) | Self::Pinned(PinnedBy::Budget(_)) => "free",
+            Self::Pinned(PinnedBy::Route) => "pinned",
         }
     }
 }
@@ -76,6 +99,26 @@ impl PinnedBy {
     pub(crate) fn explain(&self, route: &str) -> String {
         match self {
             Self::Route => format!("nothing may leave from the route `{route}`"),
+            Self::Budget(exhausted) => format!("{exhausted} on the route `{route}`"),
+        }
+    }
+
+    /// What a client is told that has to go without an answer from outside.
+    pub(crate) fn fault(&self, route: &str) -> Fault {
+        let why = self.explain(route);
+        match self {
+            Self::Route => Fault::new(FaultKind::Pinned, format!("the request stays here: {why}")),
+            Self::Budget(_) => Fault::new(FaultKind::BudgetSpent, why),
+        }
+    }
+
+    /// What a client is told when the local model could not answer either.
+    pub(crate) fn fault_after(&self, reason: Reason, route: &str) -> Fault {
+        let why = self.explain(route);
+        let text = format!("the local model could not answer ({reason}), and {why}");
+        match self {
+            Self::Route => Fault::new(FaultKind::LocalUnavailable, text).because("pinned"),
+            Self::Budget(_) => Fault::new(FaultKind::BudgetSpent, text),
         }
     }
 }

@@ -11,28 +11,27 @@ mod fingerprint;
 mod judging;
 mod leaves;
 mod local;
+mod prompt;
 mod relay;
 
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
 use jiff::Timestamp;
-use router_policies::{Asker, Facts, Route};
+use router_policies::{Asker, Facts, ModelRef, Route};
 
 use crate::app::App;
 use crate::auth::Principal;
 use crate::egress::{Clearance, EgressPermit};
 use crate::fault::{Fault, FaultKind};
-use crate::ledger::{Account, ExchangeId, Opening, Price};
+use crate::ledger::{Account, ExchangeId, Exhausted, Opening, Price, Reservation};
 use crate::openai::ChatRequest;
 use crate::server::Body;
 use crate::snapshot::Snapshot;
 
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use judging::{Judging, Subject};
-pub(crate) use local::{
-    Drafted, NoDraft, draft, end_of, greedy_job, job_for, local_plan, shape_for,
-};
+pub(crate) use local::{Drafted, NoDraft, draft, end_of, job_for, job_of, local_plan, shape_for};
 
 /// A request that is allowed in, before its body is understood.
 #[derive(Debug)]
@@ -75,10 +74,21 @@ impl Incoming {
     ) -> Result<Response<Body>, Fault> {
         let request = ChatRequest::decode(body)?;
         let system = request.system();
-        let route = self.route(&request, &system, headers)?;
+        let route = self.match_route(&request, &system, headers)?;
         let clearance = Clearance::of(&route);
         let opening = self.opening(&route, &clearance, &request);
+        let reserved = opening.reserved;
         let account = self.app.ledger().open_exchange(opening).await;
+        let clearance = match self.reserve(&route, reserved).await {
+            Ok(reservation) => {
+                reservation.map(|reservation| account.reserve(reservation));
+                clearance
+            }
+            Err(exhausted) => match clearance.without_money(&route, exhausted) {
+                Ok(clearance) => clearance,
+                Err(fault) => return Err(deliver::failed(account, fault).await),
+            },
+        };
         let exchange = Exchange {
             app: self.app,
             snapshot: self.snapshot,
@@ -97,50 +107,26 @@ impl Incoming {
         }
     }
 
-    /// The first route that matches, as it is for whoever asks.
-    fn route(
-        &self,
-        request: &ChatRequest,
-        system: &str,
-        headers: &HeaderMap,
-    ) -> Result<Arc<Route>, Fault> {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let facts = Facts {
-            model: &request.model,
-            system,
-            header: &header,
-        };
-        let route = self
-            .snapshot
-            .config()
-            .policy
-            .find(&facts)
-            .ok_or_else(no_route)?;
-        Ok(Arc::clone(route.for_asker(&Asker {
-            key: &self.principal.name,
-            team: None,
-            user: request.user(),
-            request: &self.id.to_string(),
-            header: &header,
-        })))
-    }
-
     fn opening(&self, route: &Route, clearance: &Clearance, request: &ChatRequest) -> Opening {
         let config = self.snapshot.config();
         let catalog = &config.catalog;
         // A token is at least one byte, so the length of the body bounds the prompt.
         let prompt = u64::try_from(request.bytes).unwrap_or(u64::MAX);
         let answer = u64::from(request.max_tokens.unwrap_or(ASSUMED_MAX_TOKENS));
-        let target = clearance.permit().ok().and(route.upstream.as_ref());
-        let reserved = target.map_or(Price::FREE, |target| {
+        let worst_case = |target: &ModelRef| {
             catalog
                 .rates(&target.upstream, &target.model)
                 .map_or(Price::Unpriced, |rates| rates.worst_case(prompt, answer))
-        });
+        };
+        // Every model of the chain may be asked, one after the other, and charge.
+        let reserved = match clearance.permit() {
+            Ok(_) => route.chain().map(worst_case).fold(Price::FREE, Price::plus),
+            Err(_) => Price::FREE,
+        };
         Opening {
             id: self.id,
             started_at: Timestamp::now(),
-            route: route.name.clone(),
+            route: route.id().into_owned(),
             principal: self.principal.name.clone(),
             client_model: request.model.clone(),
             streamed: request.stream,
@@ -154,6 +140,46 @@ impl Incoming {
     }
 }
 
+impl Incoming {
+    /// The route as it is meant for this client: its team's variant, and the arm of its split.
+    fn match_route(
+        &self,
+        request: &ChatRequest,
+        system: &str,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Route>, Fault> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let facts = Facts {
+            model: &request.model,
+            system,
+            header: &header,
+        };
+        let route = self.snapshot.config().policy.find(&facts);
+        let route = route.ok_or_else(|| {
+            let text = "no route answers for this model; GET /v1/models lists those that are known by name";
+            Fault::new(FaultKind::ModelNotFound, text).at("model")
+        })?;
+        let asker = Asker {
+            key: &self.principal.name,
+            team: self.principal.team.as_deref(),
+            user: request.user(),
+            request: &self.id.to_string(),
+            header: &header,
+        };
+        Ok(Arc::clone(route.for_asker(&asker)))
+    }
+
+    /// Reserves the worst case of the request in the route's budget; `None` where it has none or nothing can be spent.
+    async fn reserve(&self, route: &Route, worst: Price) -> Result<Option<Reservation>, Exhausted> {
+        let Some(budget) = route.budget.as_ref().filter(|_| worst != Price::FREE) else {
+            return Ok(None);
+        };
+        let (budgets, ledger, route) = (self.app.budgets(), self.app.ledger(), route.id());
+        let reserving = budgets.reserve(ledger, &route, budget, worst, Timestamp::now());
+        reserving.await.map(Some)
+    }
+}
+
 impl Exchange {
     /// The right to send this request out. Everything that asks an upstream begins here: escalations, fallbacks, audits,
     /// shadows.
@@ -161,20 +187,12 @@ impl Exchange {
     /// # Errors
     /// [`FaultKind::Pinned`] for a request that must stay.
     pub(crate) fn egress(&self) -> Result<EgressPermit, Fault> {
-        self.clearance.permit().cloned().map_err(|by| {
-            let text = format!("the request stays here: {}", by.explain(&self.route.name));
-            Fault::new(FaultKind::Pinned, text)
-        })
+        self.clearance
+            .permit()
+            .cloned()
+            .map_err(|by| by.fault(&self.route.name))
     }
 }
 
 /// Answer tokens reserved where the client sets no limit.
 const ASSUMED_MAX_TOKENS: u32 = 4096;
-
-fn no_route() -> Fault {
-    Fault::new(
-        FaultKind::ModelNotFound,
-        "no route answers for this model; GET /v1/models lists those that are known by name",
-    )
-    .at("model")
-}

@@ -40,6 +40,8 @@ pub enum FaultKind {
     LocalUnavailable,
     /// Something asked to send out a request that must not leave.
     Pinned,
+    /// The route's budget has no room for the request.
+    BudgetSpent,
     /// The gateway is shutting down.
     ShuttingDown,
     /// A defect of the gateway.
@@ -65,6 +67,7 @@ impl FaultKind {
             Self::UpstreamBroken => "upstream_broken",
             Self::LocalUnavailable => "local_unavailable",
             Self::Pinned => "pinned",
+            Self::BudgetSpent => "budget_exceeded",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal_error",
         }
@@ -85,6 +88,7 @@ impl FaultKind {
                 StatusCode::BAD_GATEWAY
             }
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::BudgetSpent => StatusCode::TOO_MANY_REQUESTS,
             Self::LocalUnavailable | Self::Pinned | Self::ShuttingDown => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -103,6 +107,7 @@ impl FaultKind {
             | Self::ModelNotFound
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::BudgetSpent
             | Self::UpstreamRejected(_) => Blame::Downstream,
             Self::UpstreamAuth
             | Self::UpstreamUnavailable
@@ -119,6 +124,7 @@ impl FaultKind {
         match self {
             Self::Unauthorized => "authentication_error",
             Self::UpstreamRejected(StatusCode::TOO_MANY_REQUESTS) => "rate_limit_error",
+            Self::BudgetSpent => "insufficient_quota",
             _ => match self.blame() {
                 Blame::Downstream => "invalid_request_error",
                 Blame::Upstream => "upstream_error",

@@ -5,6 +5,7 @@
 //! The rows carry token counts, durations, names, money and statistics of drafts: never a prompt, a completion or a key.
 
 mod account;
+mod budget;
 mod entry;
 mod error;
 mod evidence;
@@ -17,6 +18,7 @@ mod url;
 mod words;
 
 pub use account::{Account, AttemptEnd, AttemptGuard, AttemptPlan, Receipt};
+pub use budget::{Budgets, Exhausted, Reservation};
 pub use entry::{
     Attempt, AttemptOutcome, Baseline, BaselineMethod, BaselineModel, Engine, ExchangeId, Opening,
     Outcome, Settlement, Source,

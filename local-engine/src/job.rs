@@ -43,5 +43,7 @@ pub enum Sampling {
         temperature: f32,
         /// Nucleus, above 0 and at most 1.
         top_p: f32,
+        /// The same seed, job and model make the same draws; without one every job draws anew.
+        seed: Option<u64>,
     },
 }

@@ -320,6 +320,7 @@ async fn random_choices_keep_the_models_own_statistics() {
     let sampling = Sampling::Random {
         temperature: 2.0,
         top_p: 0.999,
+        seed: None,
     };
     let mut first = std::collections::BTreeSet::new();
     for _ in 0..40 {

@@ -279,3 +279,33 @@ async fn no_word_of_a_request_or_an_answer_is_evidence() {
     assert!(!text.contains("canary") && !text.contains("5d1f"), "{text}");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_shadow_answers_from_the_upstream_and_learns_beside_it() {
+    let upstream = ScriptedUpstream::start([Reply::completion("no")]).await;
+    let gateway = TestGateway::builder()
+        .upstream(&upstream)
+        .engine(Arc::new(engine()))
+        .routes(
+            "\
+- name: trial
+  match: { model: auto }
+  action: shadow
+  local: { model: small, answer: { one_of: [\"yes\", \"no\"] } }
+  upstream: { name: large, model: gpt-large }
+",
+        )
+        .start()
+        .await;
+    let answer = gateway.ask(&chat("auto", "x")).await;
+    assert_eq!(
+        (answer.told(), answer.content()),
+        ("upstream policy".into(), "no".into())
+    );
+    gateway.learnt().await;
+    let books = gateway.stop().await;
+    let exchange = &books.exchanges[0];
+    assert_eq!(exchange.tries(), ["upstream answered", "learning answered"]);
+    let lessons = exchange.lessons();
+    assert!(lessons[0].contains("shadow bad label"), "{lessons:?}");
+}

@@ -13,6 +13,7 @@ mod local_only;
 mod models;
 mod money;
 mod pass_through;
+mod policy;
 mod reload;
 mod requests;
 mod secrecy;

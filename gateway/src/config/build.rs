@@ -1,19 +1,21 @@
 //! From the mirrored file to values that cannot be wrong. Every problem is collected, none stops the pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use router_policies::{Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
+use router_policies::{
+    Commit, Names, Pin, Policy, PolicyDocument, PolicyError, PolicyProblem, Span,
+};
 
 use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
 };
 use super::problem::Problem;
 use super::{Config, Limits, LocalModel, secret};
-use crate::auth::{KeyHash, KeyRing};
+use crate::auth::{KeyHash, KeyRing, Principal};
 use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
 use crate::upstream::{Patience, UpstreamSettings};
 
@@ -56,12 +58,17 @@ pub(super) fn build(
                 .keys()
                 .map(String::as_str)
                 .collect::<Vec<_>>(),
+            teams: Some(&teams(&document.keys)),
             ..Names::default()
         },
     );
     let models = builder.models(document.models);
     let (upstreams, catalog) = builder.upstreams(document.upstreams);
     let limits = builder.limits(&document.limits);
+    if let Some(policy) = &policy {
+        builder.obeyed(policy);
+        builder.budgets(policy, &catalog);
+    }
     let certificates = folder.join(document.certificates.as_deref().unwrap_or(CERTIFICATES));
     match (listen, ledger, policy, builder.problems) {
         (Some(listen), Some(ledger), Some(policy), problems) if problems.is_empty() => Ok(Config {
@@ -121,9 +128,9 @@ impl Builder<'_> {
     }
 
     fn keys(&mut self, documents: &[KeyDocument]) -> KeyRing {
-        let mut keys: Vec<(String, KeyHash)> = Vec::new();
+        let mut keys: Vec<(Principal, KeyHash)> = Vec::new();
         for (index, document) in documents.iter().enumerate() {
-            if keys.iter().any(|(name, _)| *name == document.name) {
+            if keys.iter().any(|(known, _)| known.name == document.name) {
                 self.problem(
                     format!("keys[{index}].name"),
                     format!("`{}` is used twice", document.name),
@@ -131,7 +138,12 @@ impl Builder<'_> {
             }
             let hash = secret::key_hash(&document.key, self.folder);
             if let Some(hash) = self.noted(format!("keys[{index}].key"), hash) {
-                keys.push((document.name.clone(), hash));
+                let principal = Principal {
+                    name: document.name.clone(),
+                    team: document.team.clone(),
+                    tags: document.tags.clone(),
+                };
+                keys.push((principal, hash));
             }
         }
         KeyRing::new(keys)
@@ -249,6 +261,47 @@ impl Builder<'_> {
         }
     }
 
+    /// What the language can say and this version cannot do is an error: a promise that is not kept is worse than none.
+    fn obeyed(&mut self, policy: &Policy) {
+        for route in policy.routes().iter().flat_map(|route| route.variants()) {
+            let unkept = [
+                ("commit: window", route.commit == Commit::Window),
+                ("early_abort", route.early_abort),
+                ("hedge_after", route.hedge_after.is_some()),
+                ("audit", route.audit.is_some()),
+                ("private", matches!(route.pin, Pin::OnDetect(_))),
+            ];
+            for (key, _) in unkept.into_iter().filter(|(_, asked)| *asked) {
+                self.problem(
+                    "routes",
+                    format!(
+                        "the route `{}` asks for `{key}`, which this version does not do yet; leave it out",
+                        route.id()
+                    ),
+                );
+            }
+        }
+    }
+
+    /// A budget can only be kept where the worst case of a request is known.
+    fn budgets(&mut self, policy: &Policy, catalog: &Catalog) {
+        let routes = policy.routes().iter().flat_map(|route| route.variants());
+        for route in routes.filter(|route| route.budget.is_some()) {
+            for model in route.chain() {
+                if catalog.rates(&model.upstream, &model.model).is_none() {
+                    self.problem(
+                        format!("upstreams.{}.prices", model.upstream),
+                        format!(
+                            "the route `{}` has a budget, and `{}` has no price; add it",
+                            route.id(),
+                            model.model
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
     fn limits(&mut self, document: &LimitsDocument) -> Limits {
         let default = Limits::default();
         if document.connections == Some(0) {
@@ -278,6 +331,12 @@ fn policy_problem(error: PolicyError) -> Problem {
         }
         _ => problem,
     }
+}
+
+/// The teams that keys belong to, each once.
+fn teams(keys: &[KeyDocument]) -> Vec<&str> {
+    let teams = keys.iter().filter_map(|key| key.team.as_deref());
+    teams.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn span(given: Option<Span>, default_seconds: u64) -> Duration {

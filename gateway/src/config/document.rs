@@ -58,6 +58,11 @@ pub struct KeyDocument {
     #[schemars(extend("pattern" = "^(env:.+|file:.+|sha256:[0-9a-fA-F]{64})$"))]
     #[schemars(extend("examples" = ["env:AGENTS_KEY", "file:secrets/agents.key"]))]
     pub key: String,
+    /// The team that the key belongs to; routes can match it and mean something else for it. Default: none.
+    pub team: Option<String>,
+    /// Further words for routes to match. Default: none.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// One local model.

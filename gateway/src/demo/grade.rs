@@ -14,7 +14,7 @@ use super::gateway::Large;
 use super::traffic::{DemoRequest, Step};
 use crate::cli::{Failure, progress_bar};
 use crate::config::Config;
-use crate::exchange::{draft, greedy_job};
+use crate::exchange::{draft, job_of};
 use crate::learning::agrees;
 
 /// An outcome with its marks.
@@ -118,7 +118,7 @@ async fn ask_small(
         "open questions have no local plan"
     );
     let plan = route.local.as_ref()?;
-    let job = greedy_job(plan, request.messages());
+    let job = job_of(plan, request.messages());
     draft(engine, job, None)
         .await
         .ok()

@@ -9,8 +9,7 @@ use super::Exchange;
 use super::leaves::Leaves;
 use super::local::LocalResult;
 use crate::cache::{CacheKey, CachedAnswer};
-use crate::egress::PinnedBy;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::learning::Judged;
 use crate::ledger::{AttemptGuard, Settlement, Source, Usage};
 use crate::openai::{Answer, completion_of};
@@ -98,7 +97,7 @@ impl Exchange {
                 leaves: Leaves::Nothing,
             },
             LocalResult::Escalate(escalation) => match self.clearance.pinned() {
-                Some(by) => return Err(self.kept_back(by, escalation.reason)),
+                Some(by) => return Err(by.fault_after(escalation.reason, &self.route.name)),
                 None => self.escalate(escalation).await?,
             },
         };
@@ -155,12 +154,5 @@ impl Exchange {
             Content::Stored(_) | Content::Stream(..) => return,
         };
         self.app.cache().put(key, body, usage, keep_for).await;
-    }
-
-    /// The answer to a pinned request that the local model could not answer.
-    fn kept_back(&self, by: &PinnedBy, reason: Reason) -> Fault {
-        let why = by.explain(&self.route.name);
-        let text = format!("the local model could not answer ({reason}), and {why}");
-        Fault::new(FaultKind::LocalUnavailable, text).because("pinned")
     }
 }

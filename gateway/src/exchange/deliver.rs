@@ -14,7 +14,7 @@ use super::leaves::Leaves;
 use super::relay::{self, Stage};
 use crate::fault::{Fault, FaultKind};
 use crate::learning::Said;
-use crate::ledger::Settlement;
+use crate::ledger::{Account, Settlement};
 use crate::openai::completion_of;
 use crate::server::{Body, full};
 
@@ -94,7 +94,7 @@ impl Exchange {
                 headers.insert(name, value);
             }
         };
-        put("x-smallfirst-route", &self.route.name);
+        put("x-smallfirst-route", &self.route.id());
         put(
             "x-smallfirst-source",
             told.map_or("held", |t| t.source.as_str()),
@@ -120,7 +120,7 @@ impl Exchange {
             first_byte,
             ..settlement
         };
-        let (id, route) = (self.id, self.route.name.clone());
+        let (id, route) = (self.id, self.route.id().into_owned());
         let (account, rest) = self.part();
         let receipt = account.settle(settlement).await;
         let latency_ms = u64::try_from(receipt.latency.as_millis()).unwrap_or(u64::MAX);
@@ -131,10 +131,15 @@ impl Exchange {
 
     /// Books a failure before any byte was sent; the server logs and renders the fault.
     async fn fail(self, fault: Fault) -> Fault {
-        let status = fault.kind().status().as_u16();
-        self.account
-            .settle(Settlement::failed(status, fault.kind().code()))
-            .await;
-        fault
+        failed(self.account, fault).await
     }
+}
+
+/// Books a failure of an exchange that has no more than its account.
+pub(super) async fn failed(account: Account, fault: Fault) -> Fault {
+    let status = fault.kind().status().as_u16();
+    account
+        .settle(Settlement::failed(status, fault.kind().code()))
+        .await;
+    fault
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use router_policies::ModelRef;
 use tokio::time::sleep;
 
@@ -10,7 +11,7 @@ use super::decide::{Content, Decided, Escalation, Told};
 use crate::egress::EgressPermit;
 use crate::fault::{Fault, FaultKind, Retry};
 use crate::ledger::{AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Source, Usage};
-use crate::upstream::{Reply, Upstream, WholeReply};
+use crate::upstream::{Reply, WholeReply};
 
 /// Pause before the first further try; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -18,15 +19,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Exchange {
-    /// Gets the answer from the route's upstream.
+    /// Gets the answer from the first model of the route's chain that gives one.
     ///
     /// # Errors
-    /// The fault of the last try.
+    /// A refusal of the request itself, which every other model would repeat, or the fault of the last model.
     pub(super) async fn escalate(&self, escalation: Escalation) -> Result<Decided, Fault> {
         let permit = self.egress()?;
-        let (target, upstream) = self.upstream_target(&permit)?;
-        let body = self.request.for_upstream(&target.model);
-        let request_id = self.id.to_string();
         let told = Told {
             source: Source::Upstream,
             reason: escalation.reason.as_str(),
@@ -35,36 +33,45 @@ impl Exchange {
             stored_usage: None,
         };
         let leaves = self.leaves(escalation);
-        let mut tries = 0;
-        loop {
-            let guard = self.account.begin(self.upstream_attempt_plan(target));
-            match upstream.send(&body, &request_id).await {
-                Ok(reply) => {
+        let mut failed = None;
+        for target in self.route.chain() {
+            match self.ask(target, &permit).await {
+                Ok(content) => {
                     return Ok(Decided {
                         told,
-                        content: accept(reply, guard).await,
+                        content,
                         leaves,
                     });
                 }
-                Err(fault) => {
-                    guard.finish(failed_end(&fault)).await;
-                    let pause = pause_before_retry(&fault, tries, upstream.retries());
-                    let Some(pause) = pause else {
-                        return Err(fault);
-                    };
-                    tries += 1;
-                    sleep(pause).await;
-                }
+                Err(fault) if !another_may_answer(&fault) => return Err(fault),
+                Err(fault) => failed = Some(fault),
             }
         }
+        // The policy was compiled against the configured upstreams, so this is a defect if it ever happens.
+        Err(failed.unwrap_or_else(|| Fault::new(FaultKind::Internal, "the route has no upstream")))
     }
 
-    fn upstream_target(&self, permit: &EgressPermit) -> Result<(&ModelRef, &Upstream), Fault> {
-        let target = self.route.upstream.as_ref();
-        // The policy was compiled against the configured upstreams, so this is a defect if it ever fails.
-        target
-            .and_then(|target| Some((target, self.snapshot.upstream(&target.upstream, permit)?)))
-            .ok_or_else(|| Fault::new(FaultKind::Internal, "the route has no upstream"))
+    /// Asks one model, as often as its upstream's settings say.
+    async fn ask(&self, target: &ModelRef, permit: &EgressPermit) -> Result<Content, Fault> {
+        let upstream = self.snapshot.upstream(&target.upstream, permit);
+        let upstream = upstream
+            .ok_or_else(|| Fault::new(FaultKind::Internal, "the upstream is not configured"))?;
+        let body = self.request.for_upstream(&target.model);
+        let request_id = self.id.to_string();
+        let mut tries = 0;
+        loop {
+            let guard = self.account.begin(self.upstream_attempt_plan(target));
+            let fault = match upstream.send(&body, &request_id).await {
+                Ok(reply) => return Ok(accept(reply, guard).await),
+                Err(fault) => fault,
+            };
+            guard.finish(failed_end(&fault)).await;
+            let Some(pause) = pause_before_retry(&fault, tries, upstream.retries()) else {
+                return Err(fault);
+            };
+            tries += 1;
+            sleep(pause).await;
+        }
     }
 
     fn upstream_attempt_plan(&self, target: &ModelRef) -> AttemptPlan {
@@ -113,6 +120,25 @@ fn failed_end(fault: &Fault) -> AttemptEnd {
         usage_complete: nothing_done,
         busy: Duration::ZERO,
         error_kind: Some(fault.kind().code()),
+    }
+}
+
+/// Whether the next model of the chain is worth asking: not if the request itself was refused, which is for the client
+/// to mend.
+fn another_may_answer(fault: &Fault) -> bool {
+    match fault.kind() {
+        FaultKind::UpstreamRejected(status) => matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::NOT_FOUND
+                | StatusCode::PAYMENT_REQUIRED
+        ),
+        FaultKind::UpstreamAuth
+        | FaultKind::UpstreamUnavailable
+        | FaultKind::UpstreamTimeout
+        | FaultKind::UpstreamBroken => true,
+        _ => false,
     }
 }
 

@@ -1,21 +1,36 @@
 //! What a certificate was proven for, taken from a loaded model and a request.
 
 use local_engine::ModelInfo;
-use router_policies::{Answer, Fingerprint};
+use router_policies::{Answer, Fingerprint, LocalPlan, PromptAdditions};
 use sha2::{Digest, Sha256};
 
 use crate::learning::prompt_family;
 
 /// Everything whose change voids a certificate.
-pub(crate) fn fingerprint(info: &ModelInfo, answer: &Answer, system: &str) -> Fingerprint {
+pub(crate) fn fingerprint(info: &ModelInfo, plan: &LocalPlan, system: &str) -> Fingerprint {
     Fingerprint {
         weights: info.weights_hash.clone(),
         quantization: info.quantization.clone(),
         template: info.template_hash.clone(),
         tokenizer: info.tokenizer_hash.clone(),
-        answer: answer_hash(answer),
-        prompt_family: prompt_family(system),
+        answer: answer_hash(&plan.answer),
+        prompt_family: format!("{}{}", prompt_family(system), additions_mark(&plan.prompt)),
     }
+}
+
+/// Nothing without additions, so that certificates of routes without any stay as they are.
+fn additions_mark(additions: &PromptAdditions) -> String {
+    if additions.is_empty() {
+        return String::new();
+    }
+    let mut hash = Sha256::new();
+    let examples = additions.examples.iter();
+    let texts = examples.flat_map(|example| [example.user.as_str(), &example.assistant]);
+    for text in additions.system_prefix.as_deref().into_iter().chain(texts) {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    format!("+{}", hex(&hash.finalize()))
 }
 
 fn answer_hash(answer: &Answer) -> String {

@@ -46,8 +46,8 @@ impl Judging {
         info: &ModelInfo,
         system: &str,
     ) -> Self {
-        let issued = snapshot.certificate(&route.name);
-        let now = fingerprint(info, &plan.answer, system);
+        let issued = snapshot.certificate(&route.id());
+        let now = fingerprint(info, plan, system);
         let judge = Judge::for_route(route.trust, issued.map(|i| i.certificate()), &now);
         let (mode, threshold, scores) = rule(route.trust, judge.learning(), issued);
         Self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use router_policies::{Reason, Route};
+use router_policies::{Action, Reason, Route};
 
 use super::Exchange;
 use super::decide::Escalation;
@@ -39,10 +39,15 @@ impl Exchange {
     pub(super) fn leaves(&self, escalation: Escalation) -> Leaves {
         match escalation.judged {
             Some(judged) => Leaves::Discarded(judged),
-            None if escalation.reason == Reason::Learning && Practice::is_small(&self.request) => {
-                Leaves::Practice(Purpose::Learning)
+            None => {
+                let learns =
+                    escalation.reason == Reason::Learning || self.route.action == Action::Shadow;
+                if learns && Practice::is_small(&self.request) {
+                    Leaves::Practice(Purpose::Learning)
+                } else {
+                    Leaves::Nothing
+                }
             }
-            None => Leaves::Nothing,
         }
     }
 

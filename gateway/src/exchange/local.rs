@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Exchange;
 use super::decide::Escalation;
 use super::judging::{Judging, Subject};
+use super::prompt::with_additions;
 use crate::learning::{Judged, Said};
 use crate::ledger::{
     AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Pricing, Purpose, Usage,
@@ -200,7 +201,7 @@ pub(crate) fn shape_for(request: &ChatRequest, plan: &LocalPlan) -> Shape {
 
 /// The job of a client's request.
 pub(crate) fn job_for(request: &ChatRequest, plan: &LocalPlan) -> Job {
-    let job = greedy_job(plan, request.messages());
+    let job = job_of(plan, request.messages());
     Job {
         max_tokens: request
             .max_tokens
@@ -222,12 +223,33 @@ pub(crate) fn local_plan(snapshot: &Snapshot, plan: &LocalPlan, engine: Engine) 
     }
 }
 
-/// The job of a draft. Drafts are greedy whatever the client's temperature: certificates are proven for greedy drafts.
-pub(crate) fn greedy_job(plan: &LocalPlan, messages: Vec<Message>) -> Job {
+/// How the engine draws; the narrower numbers are as exact as a draw can show.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a temperature of at most 2 and a probability fit a 32-bit float"
+)]
+fn sampling(plan: router_policies::Sampling) -> Sampling {
+    match plan {
+        router_policies::Sampling::Greedy => Sampling::Greedy,
+        router_policies::Sampling::Random {
+            temperature,
+            top_p,
+            seed,
+        } => Sampling::Random {
+            temperature: temperature as f32,
+            top_p: top_p.get() as f32,
+            seed,
+        },
+    }
+}
+
+/// The job of a draft. How tokens are chosen is the route's word, whatever the client's temperature: certificates are
+/// proven for greedy drafts.
+pub(crate) fn job_of(plan: &LocalPlan, messages: Vec<Message>) -> Job {
     Job {
-        messages,
+        messages: with_additions(&plan.prompt, messages),
         max_tokens: plan.max_tokens,
-        sampling: Sampling::Greedy,
+        sampling: sampling(plan.sampling),
         choices: match &plan.answer {
             Shape::OneOf(labels) => Some(Arc::clone(labels)),
             Shape::Text | Shape::Json | Shape::Regex(_) | Shape::JsonSchema(_) => None,

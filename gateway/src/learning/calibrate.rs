@@ -11,7 +11,7 @@ use router_policies::{
 use super::compare::agrees;
 use super::family::prompt_family;
 use super::labelled::LabelledRequest;
-use crate::exchange::{draft, fingerprint, greedy_job};
+use crate::exchange::{draft, fingerprint, job_of};
 
 /// What a calibration found.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub async fn calibrate(
     let Lesson { scorer, proof } = learn(&labelled, &target);
     let certificate = match proof {
         Proof::Certified(certified) => {
-            let family = fingerprint(&info, &plan.answer, &system);
+            let family = fingerprint(&info, plan, &system);
             Some(Certificate::new(
                 route.id(),
                 target,
@@ -135,7 +135,7 @@ async fn label(
     plan: &LocalPlan,
     row: &LabelledRequest,
 ) -> Option<Labelled> {
-    let job = greedy_job(plan, row.messages.clone());
+    let job = job_of(plan, row.messages.clone());
     let drafted = draft(engine, job, plan.deadline).await.ok()?;
     let text = drafted.text();
     Some(Labelled {

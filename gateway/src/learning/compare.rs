@@ -64,11 +64,15 @@ pub fn compare(shape: &Answer, one: &Said, other: &Said, strictness: &Strictness
     let (one, other) = (one.text.trim(), other.text.trim());
     match shape {
         Answer::OneOf(_) => found("label", text::label_likeness(one, other), 1.0),
-        Answer::Json => found("json", json::likeness(one, other), strictness.json_f1),
-        Answer::Text => match text::number_likeness(one, other, strictness.number) {
-            Some(likeness) => found("number", likeness, 1.0),
-            None => found("text", text::likeness(one, other), strictness.text_f1),
-        },
+        Answer::Json | Answer::JsonSchema(_) => {
+            found("json", json::likeness(one, other), strictness.json_f1)
+        }
+        Answer::Text | Answer::Regex(_) => {
+            match text::number_likeness(one, other, strictness.number) {
+                Some(likeness) => found("number", likeness, 1.0),
+                None => found("text", text::likeness(one, other), strictness.text_f1),
+            }
+        }
     }
 }
 

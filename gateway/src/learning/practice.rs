@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_engine::{Health, LocalEngine};
-use router_policies::{LocalPlan, Route, check};
+use router_policies::{Action, LocalPlan, Route, check};
 
 use super::compare::Said;
 use super::lesson::Judged;
@@ -151,6 +151,9 @@ impl Practice {
         app.learning().keep(&judging, decision).await;
         let origin = match self.purpose {
             Purpose::Redo => Origin::FinishedAbort,
+            Purpose::Answer | Purpose::Learning if self.route.action == Action::Shadow => {
+                Origin::Shadow
+            }
             Purpose::Answer | Purpose::Learning => Origin::Escalation,
         };
         app.learning().label(&judged, &self.said, origin).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::budget::Reservation;
 use super::entry::{
     Attempt, AttemptOutcome, AttemptRow, Baseline, BaselineMethod, BaselineModel, Engine,
     ExchangeId, Outcome, Settlement, SettlementRow, Source,
@@ -43,6 +44,8 @@ struct Tally {
     next_seq: u32,
     actual: Price,
     answer: Option<Answer>,
+    /// Charged with what attempts outside cost.
+    reservation: Option<Reservation>,
 }
 
 /// The attempt that the client's answer came from.
@@ -61,6 +64,7 @@ impl Account {
             next_seq: 0,
             actual: Price::FREE,
             answer: None,
+            reservation: None,
         };
         let book = Book {
             ledger,
@@ -74,6 +78,11 @@ impl Account {
             baseline,
             settled: false,
         }
+    }
+
+    /// Charges what is spent outside from now on to this reservation, which ends with the exchange and its last attempt.
+    pub(crate) fn reserve(&self, reservation: Reservation) {
+        self.book.tally.lock().reservation = Some(reservation);
     }
 
     /// The exchange's id.
@@ -208,6 +217,13 @@ impl Book {
         let seq = tally.next_seq;
         tally.next_seq = seq.saturating_add(1);
         tally.actual = tally.actual.plus(attempt.cost);
+        if let Some(reservation) = tally
+            .reservation
+            .as_ref()
+            .filter(|_| attempt.engine.is_outside())
+        {
+            reservation.spend(attempt.cost);
+        }
         let used = matches!(
             attempt.outcome,
             AttemptOutcome::Accepted | AttemptOutcome::Answered

@@ -123,6 +123,12 @@ impl Engine {
         matches!(self, Self::Local | Self::Learning)
     }
 
+    /// Whether it sends something out, so that budgets are charged with it.
+    #[must_use]
+    pub const fn is_outside(self) -> bool {
+        !self.is_local()
+    }
+
     /// Whether it serves the client; the others only teach.
     #[must_use]
     pub const fn answers(self) -> bool {

@@ -74,12 +74,6 @@ impl ChatRequest {
         })
     }
 
-    /// The end user, as the client names one.
-    #[must_use]
-    pub fn user(&self) -> Option<&str> {
-        self.body.get("user").and_then(Value::as_str)
-    }
-
     /// Text of all system and developer messages, joined by a newline.
     #[must_use]
     pub fn system(&self) -> String {
@@ -89,6 +83,12 @@ impl ChatRequest {
             .filter_map(|m| text_of(m.get("content")))
             .collect();
         texts.join("\n")
+    }
+
+    /// The end user, as the client names one.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.body.get("user").and_then(Value::as_str)
     }
 
     /// What keeps a local text model from answering, if anything.

@@ -14,7 +14,9 @@ pub(super) fn choose(
 ) -> Option<u32> {
     match sampling {
         Sampling::Greedy => highest(candidates(logits, allowed)),
-        Sampling::Random { temperature, top_p } => {
+        Sampling::Random {
+            temperature, top_p, ..
+        } => {
             let candidates: Vec<_> = candidates(logits, allowed).collect();
             random(candidates, temperature, f64::from(top_p), draw)
         }
@@ -106,6 +108,7 @@ mod tests {
     const EVEN: Sampling = Sampling::Random {
         temperature: 1.0,
         top_p: 1.0,
+        seed: None,
     };
 
     #[test]
@@ -133,11 +136,13 @@ mod tests {
         let cut = Sampling::Random {
             temperature: 1.0,
             top_p: 0.8,
+            seed: None,
         };
         assert_eq!(choose(&logits, None, cut, 0.999), Some(1));
         let only_best = Sampling::Random {
             temperature: 1.0,
             top_p: 0.1,
+            seed: None,
         };
         assert_eq!(choose(&logits, None, only_best, 0.999), Some(0));
     }
@@ -147,6 +152,7 @@ mod tests {
         let cold = Sampling::Random {
             temperature: 0.01,
             top_p: 1.0,
+            seed: None,
         };
         assert_eq!(choose(&[1.0, 2.0], None, cold, 0.001), Some(1));
     }

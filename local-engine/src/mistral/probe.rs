@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::decode::{Plan, Stepper};
 use crate::engine::{Event, FinishReason, Usage};
 use crate::error::EngineError;
+use crate::job::Sampling;
 
 /// Follows one job through the engine.
 pub(super) struct Probe {
@@ -35,6 +36,7 @@ struct State {
     /// Length of the context that was answered last, and the answer.
     last: Option<(usize, u32)>,
     ended: bool,
+    draws: fastrand::Rng,
 }
 
 impl Probe {
@@ -46,7 +48,14 @@ impl Probe {
         events: mpsc::Sender<Event>,
         total: Arc<AtomicU64>,
     ) -> Self {
+        let draws = match plan.sampling {
+            Sampling::Random {
+                seed: Some(seed), ..
+            } => fastrand::Rng::with_seed(seed),
+            Sampling::Random { .. } | Sampling::Greedy => fastrand::Rng::new(),
+        };
         let state = State {
+            draws,
             stepper: Stepper::new(plan),
             events,
             prompt_tokens,
@@ -129,7 +138,7 @@ impl State {
                 took,
             });
         }
-        match self.stepper.step(logits, fastrand::f64()) {
+        match self.stepper.step(logits, self.draws.f64()) {
             Ok(step) => {
                 for token in step.certain {
                     self.emit(Event::Token(token));

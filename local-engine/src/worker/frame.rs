@@ -96,6 +96,7 @@ mod tests {
             sampling: Sampling::Random {
                 temperature: 0.7,
                 top_p: 0.9,
+                seed: None,
             },
             choices: Some(["a".to_owned(), "b".to_owned()].into()),
             stop: vec!["\n".into()],
