@@ -16,7 +16,7 @@ use crate::engines::StartEngine;
 use crate::learning::{StoreError, load_certificates};
 use crate::snapshot::Snapshot;
 
-pub use watch::watch;
+pub use watch::{HangUps, watch};
 
 /// Reads the configuration again and puts it in force.
 #[derive(Debug)]

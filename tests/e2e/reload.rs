@@ -190,7 +190,11 @@ async fn the_file_is_watched() {
     let gateway = gateway(&upstream).await;
     let reloader = Arc::new(gateway.reloader(engine()));
     let pause = std::time::Duration::from_millis(5);
-    let watching = tokio::spawn(gateway::reload::watch(reloader, pause));
+    let watching = tokio::spawn(gateway::reload::watch(
+        reloader,
+        gateway::reload::HangUps::listen(),
+        pause,
+    ));
     let before = gateway.app().snapshot().config().version.clone();
     gateway.write_config(&config(&upstream.url(), "b"));
     let app = Arc::clone(gateway.app());

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::engines::StartEngine;
 use crate::learning::load_certificates;
 use crate::ledger::Ledger;
-use crate::reload::{Reloader, watch};
+use crate::reload::{HangUps, Reloader, watch};
 use crate::server;
 use crate::snapshot::Snapshot;
 
@@ -41,7 +41,11 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     let snapshot = Snapshot::new(config, engines, certificates).map_err(Failure::input)?;
     let app = Arc::new(App::new(snapshot, ledger.clone()));
     let reloader = Reloader::new(Arc::clone(&app), path.to_path_buf(), start_engine);
-    let _watching = AbortOnDropHandle::new(tokio::spawn(watch(Arc::new(reloader), LOOK_EVERY)));
+    let _watching = AbortOnDropHandle::new(tokio::spawn(watch(
+        Arc::new(reloader),
+        HangUps::listen(),
+        LOOK_EVERY,
+    )));
     say(&format!("listening on http://{address}"));
     server::serve(app, listener, until_told_to_stop()).await;
     ledger.close().await.map_err(Failure::environment)

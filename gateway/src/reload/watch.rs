@@ -16,20 +16,43 @@ use super::Reloader;
 /// What tells one content of a file from another without reading it; `None` while it cannot be looked at.
 type Mark = Option<(u64, u64, i64, i64, u64)>;
 
+/// SIGHUPs, from the moment this is made: without it the signal ends the process.
+#[derive(Debug)]
+pub struct HangUps(Option<Signal>);
+
+impl HangUps {
+    /// Begins to listen.
+    #[must_use]
+    pub fn listen() -> Self {
+        let signal = signal(SignalKind::hangup());
+        Self(
+            signal
+                .inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be watched"))
+                .ok(),
+        )
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Reloads on SIGHUP, whatever the file says (keys and certificates have files of their own), and on changes of the file, looked for every `pause`. Runs until it is dropped.
 ///
 /// A change counts once two looks in a row agree on it, so that a file that is being written is not read half.
-pub async fn watch(reloader: Arc<Reloader>, pause: Duration) {
-    let mut hangup = signal(SignalKind::hangup())
-        .inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be watched"))
-        .ok();
+pub async fn watch(reloader: Arc<Reloader>, mut hang_ups: HangUps, pause: Duration) {
     let mut looks = interval(pause);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Unknown at first: the file may have changed since the gateway read it.
     let (mut loaded, mut last) = (None, None);
     loop {
         let told = tokio::select! {
-            () = hung_up(hangup.as_mut()) => true,
+            () = hang_ups.next() => true,
             _ = looks.tick() => false,
         };
         let now = mark(reloader.file());
@@ -48,15 +71,6 @@ pub async fn watch(reloader: Arc<Reloader>, pause: Duration) {
             })
             .await;
         }
-    }
-}
-
-async fn hung_up(signal: Option<&mut Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
     }
 }
 

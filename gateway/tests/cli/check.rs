@@ -78,7 +78,7 @@ fn a_wrong_type_is_told_with_what_to_write() {
     config.yaml:8:12: error: routes[0].local: a text stands where a map should be
     8 |     local: small
       |            ^^^^^
-      = help: write a map with keys of these: model, max_tokens, deadline, first_token_within, answer
+      = help: write a map with keys of these: model, adapter, max_tokens, deadline, first_token_within, sampling, prompt, answer
     ");
 }
 
@@ -171,7 +171,7 @@ fn wrong_form_does_not_hide_wrong_meaning() {
     config.yaml:19:5: error: routes[2]: there is no key `cahce`
     19 |     cahce: {}
        |     ^^^^^
-      = help: did you mean `cache`? The keys here are: name, match, action, local, upstream, risk, threshold, cache, baseline
+      = help: did you mean `cache`? The keys here are: name, match, extends, teams, split, action, local, upstream, risk, threshold, commit, early_abort, hedge_after, audit, cache, baseline, budget, private
 
     config.yaml: 3 problems
     "#);
