@@ -81,7 +81,9 @@ impl Incoming {
         let account = self.app.ledger().open_exchange(opening).await;
         let clearance = match self.reserve(&route, reserved).await {
             Ok(reservation) => {
-                reservation.map(|reservation| account.reserve(reservation));
+                if let Some(reservation) = reservation {
+                    account.reserve(reservation);
+                }
                 clearance
             }
             Err(exhausted) => match clearance.without_money(&route, exhausted) {
@@ -175,7 +177,7 @@ impl Incoming {
             return Ok(None);
         };
         let (budgets, ledger, route) = (self.app.budgets(), self.app.ledger(), route.id());
-        let reserving = budgets.reserve(ledger, &route, budget, worst, Timestamp::now());
+        let reserving = budgets.reserve(ledger, &route, budget, worst);
         reserving.await.map(Some)
     }
 }

@@ -63,7 +63,6 @@ impl Budgets {
         route: &str,
         budget: &Budget,
         worst: Price,
-        now: Timestamp,
     ) -> Result<Reservation, Exhausted> {
         let max = Usd::from_decimal(budget.max.usd()).unwrap_or_default();
         let exhausted = Exhausted {
@@ -71,7 +70,7 @@ impl Budgets {
             per: name_of(budget.per),
         };
         let worst = worst.exact().ok_or(exhausted)?;
-        let first_day = first_day(budget.per, now);
+        let first_day = first_day(budget.per, Timestamp::now());
         let purse = self
             .purse(ledger, route, first_day)
             .await
@@ -169,7 +168,7 @@ async fn spent_since(ledger: &Ledger, route: &str, day: Date) -> Result<Usd, Led
             )
             .map_err(failed())?;
         let rows = query
-            .query_map(rusqlite::params![route, from], |row| cost(row))
+            .query_map(rusqlite::params![route, from], cost)
             .map_err(failed())?;
         rows.sum::<Result<Usd, _>>().map_err(failed())
     });
