@@ -37,7 +37,7 @@ pub use document::{
     RiskDocument, RouteDocument, SamplingDocument, SplitDocument, TextMatch, UpstreamDocument,
 };
 pub use error::{PolicyError, PolicyProblem};
-pub use learn::{Labelled, Lesson, learn};
+pub use learn::{Labelled, Lesson, learn, proving};
 pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
 pub use policy::{
     Action, Answer, Arm, Asker, Audit, Budget, Commit, Egress, Example, LocalPlan, ModelRef, Names,
