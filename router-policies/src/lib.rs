@@ -7,10 +7,11 @@
 //! 1. a policy file is read into a [`PolicyDocument`] and compiled, once, into a [`Policy`];
 //! 2. [`Policy::find`] turns the [`Facts`] of a request into a [`Route`], [`Route::for_asker`] into what that route
 //!    means for the one who asks;
-//! 3. the local engine's [`TokenSignal`]s are folded into [`Signals`] and become [`Features`];
-//! 4. [`check`] rejects drafts that are wrong whatever the model thinks of them;
-//! 5. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
-//! 6. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`].
+//! 3. [`Detectors`] say whether its texts hold private data, so that it must not leave;
+//! 4. the local engine's [`TokenSignal`]s are folded into [`Signals`] and become [`Features`];
+//! 5. [`check`] rejects drafts that are wrong whatever the model thinks of them;
+//! 6. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
+//! 7. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`].
 
 mod certificate;
 mod document;
@@ -19,6 +20,7 @@ mod learn;
 mod matcher;
 mod number;
 mod policy;
+mod privacy;
 #[cfg(test)]
 mod random;
 mod replay;
@@ -44,6 +46,7 @@ pub use policy::{
     Pattern, Pin, Policy, PolicyNotice, PolicyWarning, PromptAdditions, Route, Sampling, Schema,
     Split, StickyBy, Trust, nearest,
 };
+pub use privacy::{BuiltIn, Detector, DetectorError, DetectorName, Detectors};
 pub use replay::{
     BINS, Bin, Calibrator, Doubt, NamedFit, NamedScorer, Operation, Outcome, Point, Ranking,
     expected_error, reliability,
