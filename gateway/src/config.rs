@@ -7,8 +7,6 @@
 mod build;
 pub mod document;
 mod former;
-#[cfg(test)]
-mod fuzz;
 mod problem;
 mod read;
 mod repair;

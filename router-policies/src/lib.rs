@@ -17,6 +17,7 @@ mod certificate;
 mod document;
 mod error;
 mod learn;
+mod live;
 mod matcher;
 mod number;
 mod policy;
@@ -39,7 +40,11 @@ pub use document::{
     RiskDocument, RouteDocument, SamplingDocument, SplitDocument, TextMatch, UpstreamDocument,
 };
 pub use error::{PolicyError, PolicyProblem};
-pub use learn::{Labelled, Lesson, learn, proving};
+pub use learn::{Labelled, Lesson, learn};
+pub use live::{
+    Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, LearningReport,
+    LiveSettings, Observation, Phase, RouteLearning, WatchedSignal,
+};
 pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
 pub use policy::{
     Action, Answer, Arm, Asker, Audit, Budget, Commit, Egress, Example, LocalPlan, ModelRef, Names,
@@ -52,8 +57,8 @@ pub use replay::{
     expected_error, reliability,
 };
 pub use risk::{
-    Certified, Proof, RiskTarget, TargetError, binomial_cdf, certify, least_n, thresholds,
-    upper_bound,
+    Certified, Estimate, LiveProof, Proof, RiskTarget, TargetError, binomial_cdf, certify, least_n,
+    thresholds, upper_bound,
 };
 pub use scorer::{Scorer, ScorerError};
 pub use signals::{

@@ -7,13 +7,19 @@
 //! p-value, stop at the first that fails. Because the order was fixed beforehand, the chance that any passed threshold
 //! breaks the target is at most δ, with no correction for the number of thresholds.
 
+mod beta;
 mod binomial;
+pub(crate) mod cells;
+pub(crate) mod evidence;
+pub(crate) mod posterior;
 mod target;
 
 #[cfg(test)]
 mod tests;
 
 pub use binomial::{binomial_cdf, upper_bound};
+pub use evidence::LiveProof;
+pub use posterior::Estimate;
 pub use target::{RiskTarget, TargetError};
 
 use self::binomial::ceiling;

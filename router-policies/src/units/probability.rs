@@ -25,6 +25,8 @@ impl Probability {
     pub const ZERO: Self = Self(0.0);
     /// Always.
     pub const ONE: Self = Self(1.0);
+    /// Once in a hundred.
+    pub(crate) const PERCENT_1: Self = Self(0.01);
     /// One in fifty: the usual share of answers that are audited.
     pub(crate) const PERCENT_2: Self = Self(0.02);
     /// Nine times out of ten: the usual assurance of a risk target.

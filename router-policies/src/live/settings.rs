@@ -1,0 +1,35 @@
+//! How a route learns.
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::AuditPlan;
+use crate::risk::RiskTarget;
+use crate::units::Probability;
+
+/// What [`RouteLearning`](super::RouteLearning) goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveSettings {
+    /// What is to be proven.
+    pub target: RiskTarget,
+    /// Which accepted answers are audited.
+    pub audits: AuditPlan,
+    /// Chance, per certificate and over its whole life, that audits raise an alarm although the regret is within the
+    /// target.
+    pub false_alarm: Probability,
+    /// What a request counts in estimates when one more has come, in `[0.5, 1]`. Proofs do not fade.
+    pub decay: f64,
+}
+
+impl LiveSettings {
+    /// The usual settings for a target: 2 % audits, false alarms of audits in 1 % of certificates, estimates that remember
+    /// 2,000 requests or so.
+    pub fn new(target: RiskTarget) -> Self {
+        Self {
+            target,
+            audits: AuditPlan::default(),
+            false_alarm: Probability::PERCENT_1,
+            decay: 0.9995,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+use super::*;
+use crate::random::Random;
+use crate::risk::RiskTarget;
+use crate::units::Probability;
+
+fn p(value: f64) -> Probability {
+    Probability::new(value).unwrap()
+}
+
+fn settings() -> LiveSettings {
+    LiveSettings::new(RiskTarget::new(p(0.02), p(0.9)).unwrap())
+}
+
+/// Traffic whose `p_bad` is honest, except that it understates by a factor, and lies in `[0, top]`.
+struct Traffic {
+    understated: f64,
+    top: f64,
+}
+
+const HONEST: Traffic = Traffic {
+    understated: 1.0,
+    top: 0.5,
+};
+
+/// Sends requests until something happens; `None` if nothing does.
+fn until_event(
+    learning: &mut RouteLearning,
+    random: &mut Random,
+    traffic: &Traffic,
+    requests: u32,
+) -> Option<(u32, Event)> {
+    (1..=requests).find_map(|request| {
+        let x = traffic.top * random.uniform();
+        let bad = random.chance((x * traffic.understated).min(1.0));
+        let sampling = learning.sampling(p(x), true);
+        let drawn = sampling.draws(random.uniform());
+        let seen = Observation {
+            p_bad: p(x),
+            sampling,
+            label: if drawn {
+                Label::of(bad)
+            } else {
+                Label::NotDrawn
+            },
+            decision_tokens: Some(3),
+            prompt_logprob: Some(-2.0 + x),
+        };
+        learning.observe(&seen).map(|event| (request, event))
+    })
+}
+
+/// Serves some honest traffic, and is certified after it.
+fn serving(seed: u64) -> (RouteLearning, Random) {
+    let (mut learning, mut random) = (RouteLearning::new(settings()), Random::seeded(seed));
+    let first = until_event(&mut learning, &mut random, &HONEST, 5_000);
+    assert!(matches!(first, Some((_, Event::Certified(_)))), "{first:?}");
+    let mut left = 3_000;
+    while let Some((used, event)) = until_event(&mut learning, &mut random, &HONEST, left) {
+        assert!(matches!(event, Event::Certified(_)), "{event:?}");
+        left -= used.min(left);
+    }
+    (learning, random)
+}
+
+#[test]
+fn a_route_learns_and_then_serves() {
+    let mut learning = RouteLearning::new(settings());
+    assert_eq!(learning.phase(), Phase::Learning);
+    let sampling = learning.sampling(p(0.001), true);
+    assert!(!sampling.accept && sampling.draws(0.999));
+    let mut random = Random::seeded(1);
+    let Some((_, Event::Certified(proof))) =
+        until_event(&mut learning, &mut random, &HONEST, 5_000)
+    else {
+        panic!("not certified")
+    };
+    assert_eq!(learning.threshold(), Some(proof.threshold));
+    assert_eq!(
+        learning.phase(),
+        Phase::Certified {
+            threshold: proof.threshold
+        }
+    );
+    // With x²/2 / 0.5 of the traffic lost up to x, the truth is 0.14.
+    assert!(
+        proof.threshold < p(0.16) && proof.threshold > p(0.05),
+        "{proof:?}"
+    );
+    let report = learning.report();
+    assert_eq!(report.proof, Some(proof));
+    assert!(report.estimate.unwrap().mean < p(0.02));
+    assert!(learning.sampling(p(0.01), true).accept);
+    assert!(!learning.sampling(p(0.4), true).accept);
+}
+
+#[test]
+fn audits_are_denser_below_the_threshold_and_stop_without_money() {
+    let learning = RouteLearning::certified(settings(), p(0.2));
+    let share = |x, open| learning.sampling(p(x), open).propensity.get();
+    assert!((share(0.01, true) - 0.02).abs() < 1e-12);
+    assert!((share(0.17, true) - 0.06).abs() < 1e-12);
+    assert!((share(0.4, true) - 1.0).abs() < 1e-12);
+    assert!(share(0.01, false) <= 0.0);
+    // An escalation has its label anyway, but teaches nothing while its accepted neighbours are not looked at.
+    let escalated = learning.sampling(p(0.4), false);
+    assert!(escalated.draws(0.5) && escalated.least == Probability::ZERO);
+    assert!(AuditPlan::new(p(0.0005)).is_err() && AuditPlan::new(p(0.001)).is_ok());
+}
+
+#[test]
+fn worse_answers_at_the_same_confidence_raise_an_alarm_from_audits() {
+    let (mut learning, mut random) = serving(5);
+    let worse = Traffic {
+        understated: 6.0,
+        ..HONEST
+    };
+    let found = until_event(&mut learning, &mut random, &worse, 40_000);
+    let Some((_, Event::Voided(alarm))) = found else {
+        panic!("{found:?}")
+    };
+    assert!(
+        matches!(alarm.cause, AlarmCause::AuditedLoss { .. }),
+        "{alarm:?}"
+    );
+    assert_eq!(learning.phase(), Phase::Alarmed(alarm));
+    assert_eq!(learning.threshold(), None);
+    // Certified again, for the worse traffic: a smaller threshold.
+    let found = until_event(&mut learning, &mut random, &worse, 5_000);
+    assert!(
+        matches!(found, Some((_, Event::Certified(proof))) if proof.threshold < p(0.1)),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn another_confidence_raises_an_alarm_without_labels() {
+    let (mut learning, mut random) = serving(6);
+    let other = Traffic {
+        understated: 1.0,
+        top: 1.0,
+    };
+    let Some((request, Event::Voided(alarm))) =
+        until_event(&mut learning, &mut random, &other, 2_000)
+    else {
+        panic!("no alarm")
+    };
+    assert!(request <= 1_000, "{request}: {alarm:?}");
+    assert!(
+        !matches!(alarm.cause, AlarmCause::AuditedLoss { .. }),
+        "{alarm:?}"
+    );
+}
+
+#[test]
+fn what_was_sampled_before_an_alarm_changes_nothing_after_it() {
+    let mut learning = RouteLearning::certified(settings(), p(0.2));
+    let seen = Observation {
+        p_bad: p(0.1),
+        sampling: learning.sampling(p(0.1), true),
+        label: Label::Good,
+        decision_tokens: None,
+        prompt_logprob: None,
+    };
+    learning.restart();
+    let before = learning.clone();
+    assert_eq!(learning.observe(&seen), None);
+    assert_eq!(learning, before);
+}
+
+#[test]
+fn a_lost_label_counts_as_bad_only_while_serving() {
+    let lost = |learning: &mut RouteLearning| {
+        let seen = Observation {
+            p_bad: p(0.1),
+            sampling: learning.sampling(p(0.1), true),
+            label: Label::Lost,
+            decision_tokens: None,
+            prompt_logprob: None,
+        };
+        assert_eq!(learning.observe(&seen), None);
+        learning.report().evidence
+    };
+    assert_eq!(lost(&mut RouteLearning::new(settings())), 0);
+    assert_eq!(lost(&mut RouteLearning::certified(settings(), p(0.2))), 1);
+}
+
+#[test]
+fn a_stored_route_goes_on_where_it_was() {
+    let (mut learning, _) = serving(5);
+    let text = serde_json::to_string(&learning).unwrap();
+    assert!(text.len() < 60_000, "{} bytes", text.len());
+    let mut read: RouteLearning = serde_json::from_str(&text).unwrap();
+    let worse = Traffic {
+        understated: 6.0,
+        ..HONEST
+    };
+    let seed = || Random::seeded(77);
+    let a = until_event(&mut learning, &mut seed(), &worse, 20_000);
+    let b = until_event(&mut read, &mut seed(), &worse, 20_000);
+    assert_eq!(a.map(|(request, _)| request), b.map(|(request, _)| request));
+    assert!(a.is_some());
+}
