@@ -7,6 +7,8 @@
 mod build;
 pub mod document;
 mod former;
+#[cfg(test)]
+mod fuzz;
 mod problem;
 mod read;
 mod repair;

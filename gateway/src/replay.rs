@@ -7,6 +7,7 @@
 //!
 //! The figures are those of [`router_policies::Ranking`]; [`Figures`] says what each means.
 
+mod calibration;
 mod error;
 mod evaluate;
 mod figures;

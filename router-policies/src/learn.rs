@@ -36,7 +36,7 @@ const FIT_FROM: usize = 1000;
 /// certified on the rest. Which rows go where depends on nothing but their number, so the proof stays exact.
 pub fn learn(rows: &[Labelled], target: &RiskTarget) -> Lesson {
     if rows.len() < FIT_FROM {
-        return conclude(Scorer::from_probability(), rows.iter(), target);
+        return conclude(Scorer::from_probability(), proving(rows), target);
     }
     // An invalid draft needs no score, so it teaches the scorer nothing.
     let fitting: Vec<(Features, bool)> = rows
@@ -46,7 +46,17 @@ pub fn learn(rows: &[Labelled], target: &RiskTarget) -> Lesson {
         .map(|r| (r.features, r.bad))
         .collect();
     let scorer = Scorer::fit(&fitting).unwrap_or_else(|_| Scorer::from_probability());
-    conclude(scorer, rows.iter().skip(1).step_by(2), target)
+    conclude(scorer, proving(rows), target)
+}
+
+/// Of the rows given to [`learn`], those that the scorer has not seen: what they say of it is not flattered.
+pub fn proving(rows: &[Labelled]) -> impl Iterator<Item = &Labelled> {
+    let (first, step) = if rows.len() < FIT_FROM {
+        (0, 1)
+    } else {
+        (1, 2)
+    };
+    rows.iter().skip(first).step_by(step)
 }
 
 fn conclude<'a>(

@@ -40,7 +40,7 @@ pub use document::{
     RiskDocument, RouteDocument, SamplingDocument, SplitDocument, TextMatch, UpstreamDocument,
 };
 pub use error::{PolicyError, PolicyProblem};
-pub use learn::{Labelled, Lesson, learn};
+pub use learn::{Labelled, Lesson, learn, proving};
 pub use live::{
     Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, LearningReport,
     LiveSettings, Observation, Phase, RouteLearning, WatchedSignal,

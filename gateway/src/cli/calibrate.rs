@@ -1,6 +1,6 @@
 //! `smallfirst calibrate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +8,13 @@ use clap::Args;
 use local_engine::{Health, LocalEngine};
 use router_policies::Proof;
 
+use super::replay::save;
+use super::report::terminal_width;
 use super::{Failure, progress_bar, say};
 use crate::config::Config;
 use crate::engines::StartEngine;
 use crate::learning::{Calibration, calibrate, read_labelled, save_certificate};
+use crate::replay::Pictures;
 
 /// Arguments of `calibrate`.
 #[derive(Debug, Args)]
@@ -24,6 +27,9 @@ pub(super) struct CalibrateArguments {
     route: String,
     /// Labelled requests, one JSON object a line: `{"messages": [...], "gold": ...}`.
     labelled: PathBuf,
+    /// Also writes the charts as SVG files into this folder.
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
 }
 
 pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
@@ -65,6 +71,7 @@ pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
         .map_err(Failure::input)?;
     bar.finish_and_clear();
     say(&describe(&calibration));
+    show(&calibration, &route.name, arguments.svg.as_deref())?;
     let Some(certificate) = &calibration.certificate else {
         return Err(Failure::environment(
             "no certificate was written; the route keeps escalating everything",
@@ -77,6 +84,19 @@ pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
     ));
     Ok(())
 }
+
+/// The charts of a calibration, on the terminal and as files.
+fn show(calibration: &Calibration, route: &str, svg: Option<&Path>) -> Result<(), Failure> {
+    let pictures = Pictures::of_calibration(calibration, route);
+    let width = terminal_width().unwrap_or(USUAL_WIDTH);
+    for (_, chart) in pictures.iter() {
+        say(&format!("\n{}", chart.to_text(width)));
+    }
+    svg.map_or(Ok(()), |folder| save(folder, &pictures))
+}
+
+/// Columns of a terminal that we do not know.
+const USUAL_WIDTH: u16 = 100;
 
 /// Waits until a model has loaded.
 pub(crate) async fn until_ready(engine: &Arc<dyn LocalEngine>) -> Result<(), Failure> {
@@ -102,7 +122,7 @@ pub(crate) fn describe(calibration: &Calibration) -> String {
         right,
         undrafted,
         proof,
-        certificate: _,
+        ..
     } = calibration;
     let head =
         format!("{rows} labelled requests, {right} drafts right, {undrafted} without a draft");

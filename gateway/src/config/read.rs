@@ -6,7 +6,7 @@ use super::build::build;
 use super::problem::{ConfigError, Problem, Source};
 use super::schema::SCHEMA;
 use super::shape::Shape;
-use super::tree::{MAX_FILE, Place, Tree};
+use super::tree::{MAX_FILE, Place, Tree, lines};
 use super::walk::{Walked, walk};
 use super::{Config, document, repair, version_of};
 
@@ -49,12 +49,10 @@ fn beyond_form(tree: &Tree, shape: Shape<'_>, walked: &Walked, folder: &Path) ->
 /// The error for bytes that are not UTF-8 from `offset` on.
 pub(super) fn not_text(bytes: &[u8], offset: usize, name: &str) -> ConfigError {
     let (before, rest) = bytes.split_at(offset.min(bytes.len()));
-    let text = String::from_utf8_lossy(before);
-    let line = 1 + text.matches('\n').count();
-    let column = 1 + text
-        .rsplit('\n')
-        .next()
-        .map_or(0, |last| last.chars().count());
+    // With a letter in place of the byte, so that it has a line even at the start of one.
+    let until = format!("{}x", String::from_utf8_lossy(before));
+    let line = lines(&until).count();
+    let column = lines(&until).last().map_or(1, |last| last.chars().count());
     let what = if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
         "the file is UTF-16; save it as UTF-8".to_owned()
     } else {

@@ -36,6 +36,24 @@ impl Place {
     }
 }
 
+/// The lines of a text as YAML counts them: a carriage return by itself ends one, too.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text).filter(|text| !text.is_empty());
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (line, left) = match text.split_once(['\n', '\r']) {
+            None => (text, ""),
+            // Both together end one line.
+            Some((line, left)) if text.get(line.len()..)?.starts_with("\r\n") => {
+                (line, left.strip_prefix('\n')?)
+            }
+            Some(split) => split,
+        };
+        rest = Some(left).filter(|left| !left.is_empty());
+        Some(line)
+    })
+}
+
 /// Index of a value in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id(usize);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use local_engine::LocalEngine;
 use router_policies::{
-    Certificate, Labelled, Lesson, LocalPlan, Proof, RiskTarget, Route, Trust, check, learn,
+    Certificate, Labelled, Lesson, LocalPlan, Proof, RiskTarget, Route, Scorer, Trust, check,
+    learn, proving,
 };
 
 use super::compare::agrees;
@@ -22,6 +23,12 @@ pub struct Calibration {
     pub right: usize,
     /// Requests without a draft, because the engine failed or the deadline passed; they count as bad.
     pub undrafted: usize,
+    /// The target that was to be proven.
+    pub target: RiskTarget,
+    /// The scorer that it was to be proven with.
+    pub scorer: Scorer,
+    /// The drafts that the proof looked at, none of which the scorer has seen.
+    pub proving: Vec<Labelled>,
     /// What was proven.
     pub proof: Proof,
     /// The certificate, if something was.
@@ -88,7 +95,7 @@ pub async fn calibrate(
                 route.id(),
                 target,
                 certified,
-                scorer,
+                scorer.clone(),
                 family,
             ))
         }
@@ -98,6 +105,9 @@ pub async fn calibrate(
         rows: rows.len(),
         right,
         undrafted,
+        target,
+        scorer,
+        proving: proving(&labelled).copied().collect(),
         proof,
         certificate,
     })

@@ -78,9 +78,9 @@ impl Pool {
 
 /// What the calibration rows proved.
 #[derive(Clone, Copy)]
-struct Proven {
-    certified: Option<Certified>,
-    rows: u64,
+pub(super) struct Proven {
+    pub(super) certified: Option<Certified>,
+    pub(super) rows: u64,
 }
 
 impl Proven {
@@ -115,7 +115,13 @@ fn unproven(name: &str, judged: &Judged) -> Option<String> {
     }
 }
 
-fn part(name: &str, rows: &[Tested], ranked: bool, proven: Proven, target: &RiskTarget) -> Part {
+pub(super) fn part(
+    name: &str,
+    rows: &[Tested],
+    ranked: bool,
+    proven: Proven,
+    target: &RiskTarget,
+) -> Part {
     let outcomes: Vec<Outcome> = rows.iter().map(|row| row.outcome).collect();
     let ranking = Ranking::new(&outcomes).filter(|_| ranked);
     let claims = || rows.iter().filter_map(|row| row.claim);

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::excerpt::Excerpt;
 use super::secrets::Secrets;
 use super::{Problem, Target};
-use crate::config::tree::Tree;
+use crate::config::tree::{Tree, lines};
 
 /// Most problems that are printed. Whoever has more has made one mistake many times.
 const MOST: usize = 100;
@@ -40,7 +40,7 @@ impl ConfigError {
         problems.sort_by(|a, b| (a.place, &a.key).cmp(&(b.place, &b.key)));
         // A value that aliases share is wrong once, however often it is used.
         problems.dedup_by(|a, b| a.place == b.place && a.what == b.what);
-        let lines: Vec<&str> = source.text.lines().collect();
+        let lines: Vec<&str> = lines(source.text).collect();
         let secrets = tree.map(Secrets::of).unwrap_or_default();
         for problem in problems.iter_mut().take(MOST) {
             problem.excerpt = problem

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span};
 
-use super::{Content, Entry, Id, MAX_ALIASED, MAX_DEPTH, Place, Tree, Value, limits};
+use super::{Content, Entry, Id, MAX_ALIASED, MAX_DEPTH, Place, Tree, Value, limits, lines};
 use crate::config::problem::Problem;
 
 /// Reads `text`; what it says stops at the first event that makes no sense.
@@ -43,9 +43,9 @@ fn empty() -> Problem {
 /// What the parser says, at a place that is in the file: it likes to point behind the end.
 fn syntax(error: &ScanError, text: &str) -> Problem {
     let marker = error.marker();
-    let lines = text.lines().count().max(1);
-    let line = marker.line().clamp(1, lines);
-    let width = text.lines().nth(line - 1).map_or(0, |l| l.chars().count());
+    let last = lines(text).count().max(1);
+    let line = marker.line().clamp(1, last);
+    let width = lines(text).nth(line - 1).map_or(0, |l| l.chars().count());
     let column = if line == marker.line() {
         marker.col().min(width) + 1
     } else {
@@ -57,7 +57,7 @@ fn syntax(error: &ScanError, text: &str) -> Problem {
 /// The tab that indents `line` or one of the two before it, where YAML wants spaces.
 fn tab(text: &str, line: usize) -> Option<Problem> {
     let first = line.saturating_sub(3);
-    let near = text.lines().enumerate().skip(first).take(line - first);
+    let near = lines(text).enumerate().skip(first).take(line - first);
     let found = near.into_iter().find_map(|(index, content)| {
         let indent = content.len() - content.trim_start().len();
         let before = content.get(..indent)?;

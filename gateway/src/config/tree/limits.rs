@@ -1,7 +1,7 @@
 //! How large a configuration may be. Generous for people and generators, small enough that no file, however it was
 //! made, takes the memory or the time of the machine.
 
-use super::Place;
+use super::{Place, lines};
 use crate::config::problem::Problem;
 
 /// Most bytes of a file: 8 MiB, some 20,000 routes.
@@ -21,8 +21,8 @@ pub(in crate::config) fn too_large(text: &str) -> Option<Problem> {
     if text.len() <= MAX_FILE {
         return None;
     }
-    let kept = text.as_bytes().get(..MAX_FILE).unwrap_or_default();
-    let line = 1 + kept.iter().filter(|byte| **byte == b'\n').count();
+    let kept = (0..=MAX_FILE).rev().find_map(|end| text.get(..end));
+    let line = lines(kept.unwrap_or_default()).count().max(1);
     Some(
         Problem::new(format!(
             "the file is larger than {} MiB; the rest of it was not read",

@@ -161,3 +161,15 @@ proptest! {
         prop_assert!((1..=FILE.lines().count()).contains(&place.line));
     }
 }
+
+#[test]
+fn lines_end_where_yaml_says() {
+    let all = |text| lines(text).collect::<Vec<_>>();
+    assert_eq!(
+        all("a\nb\r\nc\rd\r\r\n\ne"),
+        ["a", "b", "c", "d", "", "", "e"]
+    );
+    assert_eq!(all("a\n"), ["a"]);
+    assert_eq!(all("\r\n"), [""]);
+    assert_eq!(all(""), [""; 0]);
+}
