@@ -55,7 +55,7 @@ impl Default for Strictness {
 /// Compares two answers to one request on a route that asks for `shape`.
 ///
 /// Where either calls tools, the calls decide (`tool_call`); else the form of the route's answer: `label` for a closed
-/// list, `json`, and for free text `number` if both are numbers, else `text`.
+/// list and for a pattern, `json`, and for free text `number` if both are numbers, else `text`.
 #[must_use]
 pub fn compare(shape: &Answer, one: &Said, other: &Said, strictness: &Strictness) -> Compared {
     if !(one.calls.is_empty() && other.calls.is_empty()) {
@@ -63,16 +63,16 @@ pub fn compare(shape: &Answer, one: &Said, other: &Said, strictness: &Strictness
     }
     let (one, other) = (one.text.trim(), other.text.trim());
     match shape {
-        Answer::OneOf(_) => found("label", text::label_likeness(one, other), 1.0),
+        Answer::OneOf(_) | Answer::Regex(_) => {
+            found("label", text::label_likeness(one, other), 1.0)
+        }
         Answer::Json | Answer::JsonSchema(_) => {
             found("json", json::likeness(one, other), strictness.json_f1)
         }
-        Answer::Text | Answer::Regex(_) => {
-            match text::number_likeness(one, other, strictness.number) {
-                Some(likeness) => found("number", likeness, 1.0),
-                None => found("text", text::likeness(one, other), strictness.text_f1),
-            }
-        }
+        Answer::Text => match text::number_likeness(one, other, strictness.number) {
+            Some(likeness) => found("number", likeness, 1.0),
+            None => found("text", text::likeness(one, other), strictness.text_f1),
+        },
     }
 }
 

@@ -178,9 +178,17 @@ impl<'a> Trial<'a> {
             self.row.undrafted += 1;
             return Fate::AsItWas;
         };
-        if self.route.action == Action::UpstreamOnly {
-            self.row.judged += 1;
-            return Fate::Upstream;
+        match self.route.action {
+            Action::LocalFirst | Action::LocalOnly => {}
+            Action::UpstreamOnly | Action::Shadow => {
+                self.row.judged += 1;
+                return Fate::Upstream;
+            }
+            // The books do not say which arm it was.
+            Action::Split => {
+                self.row.unreadable += 1;
+                return Fate::AsItWas;
+            }
         }
         if drafted.stopped {
             self.row.stopped += 1;
@@ -243,8 +251,8 @@ impl<'a> Trial<'a> {
 }
 
 fn rule(route: &Route, certificate: Option<&Certificate>) -> String {
-    if route.action == Action::UpstreamOnly {
-        return "nothing, the route is upstream-only".to_owned();
+    if !route.action.answers_locally() {
+        return format!("nothing, the route is {}", route.action.as_str());
     }
     match (route.trust, certificate) {
         (Trust::Threshold(least), _) => format!("drafts of a confidence from {least}"),

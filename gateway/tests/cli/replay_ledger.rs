@@ -244,6 +244,35 @@ async fn another_policy_over_a_ledger() {
     assert_eq!(later["routes"].as_array().unwrap().len(), 0);
 }
 
+#[tokio::test]
+async fn a_policy_that_only_drafts_beside_the_upstream_answers_nothing_locally() {
+    let trial = "action: split\n    split: { arms: [{ name: a, weight: 1, action: shadow }] }";
+    for (action, local, judged) in [("action: shadow", 0, 60), (trial, 50, 0)] {
+        let folder =
+            folder(&GOOD.replace("threshold: 95%", &format!("threshold: 95%\n    {action}")));
+        write(&folder.path().join("books.db"), &pasts()).await;
+        let arguments = [
+            "replay",
+            "--ledger",
+            "books.db",
+            "--config",
+            "config.yaml",
+            "--json",
+        ];
+        let output = run(folder.path(), &arguments);
+        assert!(output.status.success(), "{output:?}");
+        let json: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        let drafts = &json["routes"][0];
+        assert_eq!(drafts["requests"], 65, "{action}");
+        // The books do not say which arm of a trial a request had, so those stay as they were.
+        assert_eq!(
+            (&drafts["local_policy"], &drafts["judged"]),
+            (&local.into(), &judged.into()),
+            "{action}"
+        );
+    }
+}
+
 #[test]
 fn questions_that_do_not_fit_together() {
     let folder = folder(GOOD);

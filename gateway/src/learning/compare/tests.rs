@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use router_policies::Pattern;
 use serde_json::json;
 
 use super::said::Collected;
@@ -64,6 +65,14 @@ fn labels_forgive_what_large_models_put_around_them() {
     for other in ["no", "yes, of course", ""] {
         assert_eq!(same(&labels(), "yes", other), (false, "label"), "{other}");
     }
+}
+
+#[test]
+fn what_a_pattern_describes_is_the_same_or_not() {
+    let code = Answer::Regex(Pattern::new("ticket [A-Z]+ of room [0-9]+").unwrap());
+    let one = "ticket AB of room 12";
+    assert_eq!(same(&code, one, one), (true, "label"));
+    assert_eq!(same(&code, one, "ticket AB of room 13"), (false, "label"));
 }
 
 #[test]
