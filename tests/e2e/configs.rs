@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use gateway::config::{Config, schema};
+use gateway::config::{ByteSize, Config, schema};
+use router_policies::{Probability, Span};
 use serde_json::Value;
 
 fn shipped() -> Vec<PathBuf> {
@@ -156,4 +157,80 @@ fn the_schema_refuses_what_the_loader_refuses() {
         *document.pointer_mut(pointer).unwrap() = wrong.clone();
         assert!(!validator.is_valid(&document), "{pointer}: {wrong}");
     }
+}
+
+/// The texts of `candidates` that the schema of `name` takes.
+fn taken<'t>(name: &str, candidates: &[&'t str]) -> Vec<&'t str> {
+    let root = schema();
+    let validator = jsonschema::validator_for(&root["$defs"][name]).unwrap();
+    let fits = |text: &&&str| validator.is_valid(&Value::from(**text));
+    candidates.iter().filter(fits).copied().collect()
+}
+
+#[test]
+fn the_patterns_of_units_are_those_of_the_reader() {
+    let spans = [
+        "2s",
+        " 2 s ",
+        "1m30s",
+        "1h 5ms",
+        "1d2h3m4s5ms",
+        "250 ms",
+        "0s",
+        "2",
+        "",
+        " ",
+        "s",
+        "5m3m",
+        "30s1m",
+        "1.5s",
+        "-1s",
+        "2 S",
+        "2sec",
+        "1m 30",
+        "m1",
+        "5ms3s",
+    ];
+    let read: Vec<&str> = spans
+        .into_iter()
+        .filter(|t| t.parse::<Span>().is_ok())
+        .collect();
+    assert_eq!(taken("Span", &spans), read);
+
+    // The schema does not calculate: `150%` passes, and what the reader takes must.
+    let shares = [
+        "2%",
+        "0.5 %",
+        " 100 % ",
+        "+1%",
+        ".5%",
+        "1.%",
+        "0.5",
+        "1",
+        "0",
+        "1e-3",
+        "5.0E-1",
+        "%",
+        "2 percent",
+        "a",
+    ];
+    let read: Vec<&str> = shares
+        .into_iter()
+        .filter(|t| t.parse::<Probability>().is_ok())
+        .collect();
+    let taken_shares = taken("Probability", &shares);
+    assert!(
+        read.iter().all(|text| taken_shares.contains(text)),
+        "{read:?} {taken_shares:?}"
+    );
+    assert!(!taken_shares.contains(&"2 percent") && !taken_shares.contains(&"a"));
+
+    let sizes = [
+        "10MiB", "7 B", "512KiB", "1GiB", "10", "MiB", "-1B", "10MB", "10 mib",
+    ];
+    let read: Vec<&str> = sizes
+        .into_iter()
+        .filter(|t| t.parse::<ByteSize>().is_ok())
+        .collect();
+    assert_eq!(taken("ByteSize", &sizes), read);
 }
