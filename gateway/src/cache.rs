@@ -28,7 +28,7 @@ pub struct CachedAnswer {
 pub struct CacheKey([u8; 32]);
 
 impl CacheKey {
-    /// Key of a request. Requests of different `domain` share nothing, see [`crate::egress`]; `essence` is the request
+    /// Key of a request. Requests of different `domain` share nothing, see `egress`; `essence` is the request
     /// without what only changes its delivery.
     #[must_use]
     pub fn new(

@@ -2,7 +2,7 @@
 //!
 //! A recording says of each request how far its draft was doubted and how good both answers were: that of the local
 //! model and that of the upstream. From it follow, without a single new request, the quality and the share of calls
-//! of every threshold. [`Ranking`] holds them all; [`reliability`] tells how honest the probabilities are.
+//! of every threshold. [`Ranking`] holds them all; [`reliability()`] tells how honest the probabilities are.
 //!
 //! Every figure treats rows of equal doubt alike: in a curve a tie is a straight line, the mean over all orders of its
 //! rows. Everything is `O(n log n)` in the number of rows and linear once they are ranked.
