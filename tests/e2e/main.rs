@@ -17,5 +17,6 @@ mod policy;
 mod reload;
 mod requests;
 mod secrecy;
+mod signals;
 mod stream;
 mod upstream_faults;

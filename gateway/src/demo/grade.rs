@@ -119,7 +119,7 @@ async fn ask_small(
     );
     let plan = route.local.as_ref()?;
     let job = job_of(plan, request.messages());
-    draft(engine, job, None)
+    draft(engine, &plan.answer, job, None)
         .await
         .ok()
         .map(|drafted| drafted.text())

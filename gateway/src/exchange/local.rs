@@ -9,7 +9,7 @@ use local_engine::{
     Usage as EngineUsage,
 };
 use router_policies::{
-    Answer as Shape, Features, Finish, LocalPlan, Reason, Role, Signals, TokenSignal, Verdict,
+    Answer as Shape, Features, Finish, LocalPlan, Marker, Reason, Signals, TokenSignal, Verdict,
     check,
 };
 use tokio::time::{Instant, timeout_at};
@@ -98,7 +98,9 @@ impl Exchange {
         let guard = self
             .account
             .begin(local_plan(&self.snapshot, plan, Engine::Local));
-        match draft(engine, job_for(&self.request, plan), plan.deadline).await {
+        let shape = shape_for(&self.request, plan);
+        let job = job_for(&self.request, plan);
+        match draft(engine, &shape, job, plan.deadline).await {
             Ok(drafted) => self.conclude(guard, plan, &judging, drafted).await,
             Err(none) => {
                 let end = end_of(
@@ -279,16 +281,18 @@ pub(crate) fn end_of(
     }
 }
 
-/// Runs `job` to its end or to `deadline`. Dropping the future stops the engine within one step.
+/// Runs `job`, whose answer ought to be `shape`, to its end or to `deadline`. Dropping the future stops the engine within
+/// one step.
 pub(crate) async fn draft(
     engine: &Arc<dyn LocalEngine>,
+    shape: &Shape,
     job: Job,
     deadline: Option<Duration>,
 ) -> Result<Drafted, NoDraft> {
     // A day stands for "no deadline"; tokio has no infinite one.
     let until = Instant::now() + deadline.unwrap_or(Duration::from_secs(86_400));
     let mut generation = engine.generate(job);
-    let mut collected = Collected::default();
+    let mut collected = Collected::new(shape);
     loop {
         let event = timeout_at(until, generation.next())
             .await
@@ -325,14 +329,23 @@ fn no_draft(error: &EngineError) -> NoDraft {
 }
 
 /// Tokens as they come: signals at once, text when its characters are whole.
-#[derive(Default)]
 struct Collected {
+    marker: Marker,
     signals: Signals,
     pieces: Vec<String>,
     partial: Vec<u8>,
 }
 
 impl Collected {
+    fn new(shape: &Shape) -> Self {
+        Self {
+            marker: Marker::new(shape),
+            signals: Signals::new(),
+            pieces: Vec::new(),
+            partial: Vec::new(),
+        }
+    }
+
     fn push(&mut self, token: &Token) {
         let stats = token.stats;
         self.signals.push(
@@ -343,7 +356,7 @@ impl Collected {
                 entropy: stats.entropy,
                 legal_mass: stats.legal_mass,
                 forced: stats.forced,
-                role: Role::Decision,
+                role: self.marker.mark(&token.bytes),
             },
         );
         self.partial.extend_from_slice(&token.bytes);

@@ -146,7 +146,7 @@ async fn label(
     row: &LabelledRequest,
 ) -> Option<Labelled> {
     let job = job_of(plan, row.messages.clone());
-    let drafted = draft(engine, job, plan.deadline).await.ok()?;
+    let drafted = draft(engine, &plan.answer, job, plan.deadline).await.ok()?;
     let text = drafted.text();
     Some(Labelled {
         features: drafted.features,

@@ -114,7 +114,8 @@ impl Practice {
             first_token_within: None,
             ..job
         };
-        match draft(engine, job, Some(plan.deadline.unwrap_or(LONGEST))).await {
+        let shape = shape_for(&self.request, plan);
+        match draft(engine, &shape, job, Some(plan.deadline.unwrap_or(LONGEST))).await {
             Ok(drafted) => Try::Made(Box::new(drafted), guard),
             Err(none) => Try::None(none, guard),
         }

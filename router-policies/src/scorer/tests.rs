@@ -196,13 +196,13 @@ fn a_stored_scorer_scores_the_same() {
 fn a_stored_scorer_is_readable() {
     let stored = serde_json::to_value(Scorer::fit(&drafts(1, 400)).unwrap()).unwrap();
     assert_eq!(stored["kind"], "learnt");
-    assert_eq!(stored["version"], 2);
+    assert_eq!(stored["version"], Features::VERSION);
     assert_eq!(stored["labels"], 400);
     assert_eq!(stored["terms"][0]["feature"], "sum_logprob");
     assert!(stored["calibration"]["isotonic"]["steps"].is_array());
     assert_eq!(
         serde_json::to_string(&Scorer::from_probability()).unwrap(),
-        r#"{"kind":"probability","version":2}"#
+        r#"{"kind":"probability","version":3}"#
     );
     let weights = Scorer::fit(&drafts(1, 400)).unwrap();
     assert_eq!(weights.weights().len(), Features::COUNT);

@@ -76,7 +76,7 @@ impl Features {
     pub const COUNT: usize = COUNT;
 
     /// Version of the names and their meaning; scorers of another version do not apply.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
     /// The names, in order.
     pub const NAMES: [&'static str; COUNT] = [

@@ -14,15 +14,16 @@ pub enum Role {
     /// It carries the answer: a label, a value, a word of free text.
     #[default]
     Decision,
-    /// It holds the answer together: punctuation, keys and white space of JSON, and the end of a JSON answer.
+    /// It holds the answer together: punctuation, keys and white space of JSON, and the end of a JSON object or array.
     Frame,
 }
 
 /// Tells decision tokens from the frame while they arrive.
 ///
 /// Of a text or a closed list, every token is a decision. Of JSON, a token is one as soon as one of its bytes belongs
-/// to a value: what is between the quotes of a string, the closing quote, because it settles where the value ends, a
-/// number or a literal, or an empty object or array. Bytes that no JSON has at their place count as decisions too.
+/// to a value: what is between the quotes of a string, a number or a literal, what settles where a string or a number
+/// ends (the closing quote, the byte after the last digit), or an empty object or array. Bytes that no JSON has at their
+/// place count as decisions too.
 ///
 /// Each byte costs the same, however long the draft is. Forced tokens must be shown to it as well.
 #[derive(Debug, Clone)]
@@ -49,8 +50,10 @@ impl Marker {
         match &mut self.0 {
             Form::Whole => Role::Decision,
             Form::Json(scan) => {
+                let ends_number = bytes.is_empty() && scan.in_number();
                 // Every byte has to be seen, so `any`, which stops at the first, will not do.
                 let value = bytes.iter().filter(|byte| scan.is_value(**byte)).count() > 0;
+                let value = value || ends_number;
                 if value { Role::Decision } else { Role::Frame }
             }
         }

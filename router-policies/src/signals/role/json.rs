@@ -26,7 +26,9 @@ enum Place {
         key: bool,
         escaped: bool,
     },
-    /// A number, a literal, or what is none of JSON's.
+    /// Only the byte after its last one tells where a number ends.
+    Number,
+    /// A literal, or what is none of JSON's.
     Bare,
 }
 
@@ -46,7 +48,11 @@ impl JsonScan {
                 };
                 !key
             }
-            Place::Bare if !is_structure(byte) => true,
+            Place::Number | Place::Bare if !is_structure(byte) => true,
+            Place::Number => {
+                self.between(byte);
+                true
+            }
             Place::Bare | Place::Between => self.between(byte),
         }
     }
@@ -82,11 +88,20 @@ impl JsonScan {
                 };
                 false
             }
+            b'-' | b'0'..=b'9' => {
+                self.place = Place::Number;
+                true
+            }
             _ => {
                 self.place = Place::Bare;
                 true
             }
         }
+    }
+
+    /// Whether more digits could follow, so that ending here is a choice.
+    pub(super) const fn in_number(&self) -> bool {
+        matches!(self.place, Place::Number)
     }
 
     fn open(&mut self, object: bool) {
