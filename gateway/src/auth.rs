@@ -72,6 +72,11 @@ impl KeyRing {
         Self { keys }
     }
 
+    /// Who the keys belong to, in the order of the configuration.
+    pub fn principals(&self) -> impl Iterator<Item = &Principal> {
+        self.keys.iter().map(|(principal, _)| principal)
+    }
+
     /// Finds the principal of a request.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod check;
 mod engine_worker;
 mod evidence;
 mod failure;
+mod import;
 mod replay;
 pub(crate) mod report;
 mod schema;
@@ -54,6 +55,11 @@ enum Command {
     },
     /// Prints the JSON Schema of configuration files, for editors.
     Schema,
+    /// Rewrites the configuration of another gateway, and tells what has no counterpart.
+    Import {
+        #[command(subcommand)]
+        from: import::ImportFrom,
+    },
     /// Runs the local model over labelled requests and writes the route's certificate.
     Calibrate(calibrate::CalibrateArguments),
     /// Tells what a policy would have saved, and risked, on recorded traffic.
@@ -100,6 +106,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Serve { config } => serve::run(&config).await,
         Command::Check { config } => check::run(&config),
         Command::Schema => schema::run(),
+        Command::Import { from } => import::run(&from),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -5,6 +5,7 @@
 //! Each step tells all it finds, and even a file whose form is wrong in places is looked at to the end (`repair`).
 
 mod build;
+mod declared;
 pub mod document;
 mod former;
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod repair;
 mod schema;
 mod secret;
 mod shape;
-mod tree;
+pub(crate) mod tree;
 mod units;
 mod walk;
 
@@ -33,7 +34,8 @@ use crate::auth::KeyRing;
 use crate::ledger::{Catalog, LedgerUrl, LocalRate};
 use crate::upstream::UpstreamSettings;
 
-use problem::Source;
+pub use declared::Declared;
+pub(crate) use problem::Source;
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use units::ByteSize;
@@ -126,10 +128,7 @@ impl Config {
     /// # Errors
     /// Every problem found, each with its place and what to write instead.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |error| ConfigError::unreadable(path, &error);
-        let mut file = File::open(path).map_err(unreadable)?.take(read::MOST);
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        let bytes = bytes_of(path)?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         Self::parse_bytes(&bytes, &folder, &path.display().to_string())
     }
@@ -139,7 +138,11 @@ impl Config {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn parse(text: &str, folder: &Path, name: &str) -> Result<Self, ConfigError> {
-        read::read(Source { name, text }, folder)
+        let site = Site {
+            folder,
+            outside: Outside::Required,
+        };
+        read::read(Source { name, text }, site)
     }
 
     /// As [`parse`](Self::parse), from bytes that may not be text.
@@ -149,9 +152,33 @@ impl Config {
     pub fn parse_bytes(bytes: &[u8], folder: &Path, name: &str) -> Result<Self, ConfigError> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::parse(text, folder, name),
-            Err(error) => Err(read::not_text(bytes, error.valid_up_to(), name)),
+            Err(error) => Err(ConfigError::not_text(bytes, error.valid_up_to(), name)),
         }
     }
+}
+
+/// Where a configuration is read.
+#[derive(Debug, Clone, Copy)]
+struct Site<'a> {
+    /// Relative paths start here.
+    folder: &'a Path,
+    outside: Outside,
+}
+
+/// Whether what a configuration names outside itself, models and secrets, must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outside {
+    Required,
+    Assumed,
+}
+
+/// The bytes of a file, as many as may be of interest.
+pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let unreadable = |error| ConfigError::unreadable(path, &error);
+    let mut file = File::open(path).map_err(unreadable)?.take(read::MOST);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// [`Config::version`] of a file with this text.

@@ -14,7 +14,7 @@ use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
 };
 use super::problem::Problem;
-use super::{Config, Limits, LocalModel, secret};
+use super::{Config, Limits, LocalModel, Outside, Site, secret};
 use crate::auth::{KeyHash, KeyRing, Principal};
 use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
 use crate::upstream::{Patience, UpstreamSettings};
@@ -27,11 +27,13 @@ const QUEUE: u32 = 32;
 /// Checks `document` and resolves what it names.
 pub(super) fn build(
     document: Document,
-    folder: &Path,
+    site: Site<'_>,
     version: String,
 ) -> Result<Config, Vec<Problem>> {
+    let folder = site.folder;
     let mut builder = Builder {
         folder,
+        outside: site.outside,
         problems: Vec::new(),
     };
     let listen = builder.listen(
@@ -89,6 +91,7 @@ pub(super) fn build(
 
 struct Builder<'a> {
     folder: &'a Path,
+    outside: Outside,
     problems: Vec<Problem>,
 }
 
@@ -136,7 +139,10 @@ impl Builder<'_> {
                     format!("`{}` is used twice", document.name),
                 );
             }
-            let hash = secret::key_hash(&document.key, self.folder);
+            let hash = match self.outside {
+                Outside::Required => secret::key_hash(&document.key, self.folder),
+                Outside::Assumed => secret::assumed_hash(&document.key),
+            };
             if let Some(hash) = self.noted(format!("keys[{index}].key"), hash) {
                 let principal = Principal {
                     name: document.name.clone(),
@@ -157,7 +163,7 @@ impl Builder<'_> {
         for (name, document) in documents {
             let key = format!("models.{name}");
             let path = self.folder.join(&document.path);
-            if !path.exists() {
+            if self.outside == Outside::Required && !path.exists() {
                 self.problem(
                     format!("{key}.path"),
                     format!(
@@ -233,9 +239,13 @@ impl Builder<'_> {
         let base_url = self.noted(format!("{key}.base_url"), base_url(&document.base_url));
         let secret = match &document.key {
             None => Some(None),
-            Some(text) => self
-                .noted(format!("{key}.key"), secret::secret(text, self.folder))
-                .map(Some),
+            Some(text) => {
+                let found = match self.outside {
+                    Outside::Required => secret::secret(text, self.folder),
+                    Outside::Assumed => secret::assumed(text),
+                };
+                self.noted(format!("{key}.key"), found).map(Some)
+            }
         };
         let patience = Patience {
             connect: span(document.connect_timeout, 5),

@@ -10,7 +10,7 @@ use super::tree::{Place, Tree};
 use excerpt::Excerpt;
 
 pub use report::ConfigError;
-pub(super) use report::Source;
+pub(crate) use report::Source;
 
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ const MOST: usize = 400;
 
 impl Problem {
     /// A problem. What follows the first `; ` in the text is the mend.
-    pub(super) fn new(text: impl AsRef<str>) -> Self {
+    pub(crate) fn new(text: impl AsRef<str>) -> Self {
         let text = presentable(text.as_ref());
         let (what, help) = match mend_start(&text) {
             Some((end, start)) => (
@@ -70,17 +70,17 @@ impl Problem {
     }
 
     /// The same problem, with the value of `key`.
-    pub(super) fn of_key(mut self, key: impl Into<String>) -> Self {
+    pub(crate) fn of_key(mut self, key: impl Into<String>) -> Self {
         self.key = key.into();
         self
     }
 
-    pub(super) fn at(mut self, place: Place) -> Self {
+    pub(crate) fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    pub(super) fn with_help(mut self, help: impl AsRef<str>) -> Self {
+    pub(crate) fn with_help(mut self, help: impl AsRef<str>) -> Self {
         self.help = Some(presentable(help.as_ref()));
         self
     }

@@ -11,23 +11,23 @@ use super::problem::Problem;
 
 /// Where something starts, and how much of that line it takes. All in characters; lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
     /// At least 1.
-    pub(super) width: usize,
+    pub(crate) width: usize,
 }
 
 impl Place {
     /// Where a file begins.
-    pub(super) const START: Self = Self {
+    pub(crate) const START: Self = Self {
         line: 1,
         column: 1,
         width: 1,
     };
 
     /// One character.
-    pub(super) const fn point(line: usize, column: usize) -> Self {
+    pub(crate) const fn point(line: usize, column: usize) -> Self {
         Self {
             line,
             column,
@@ -56,25 +56,25 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// Index of a value in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id(usize);
+pub(crate) struct Id(usize);
 
 /// A parsed file. An alias is the value it names, so values may be shared; they are never circular.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     values: Vec<Value>,
     root: Id,
 }
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(super) struct Value {
-    pub(super) place: Place,
-    pub(super) content: Content,
+pub(crate) struct Value {
+    pub(crate) place: Place,
+    pub(crate) content: Content,
 }
 
 /// What a value is.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// A text; `plain` without quotes, so that it may also be a number, a truth value or null.
     Scalar {
         text: Box<str>,
@@ -87,9 +87,9 @@ pub(super) enum Content {
 
 /// One key of a map and what it stands for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    pub(super) key: Id,
-    pub(super) value: Id,
+pub(crate) struct Entry {
+    pub(crate) key: Id,
+    pub(crate) value: Id,
 }
 
 /// Shown for an id of another tree; there are none.
@@ -103,25 +103,25 @@ impl Tree {
     ///
     /// # Errors
     /// What keeps it from being a tree: an error of syntax, a limit passed; and the keys that are repeated before it.
-    pub(super) fn parse(text: &str) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+    pub(crate) fn parse(text: &str) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         build::build(text, MAX_VALUES)
     }
 
-    pub(super) const fn root(&self) -> Id {
+    pub(crate) const fn root(&self) -> Id {
         self.root
     }
 
-    pub(super) fn get(&self, id: Id) -> &Value {
+    pub(crate) fn get(&self, id: Id) -> &Value {
         self.values.get(id.0).unwrap_or(&NOTHING)
     }
 
     /// All values, in no order that matters.
-    pub(super) fn values(&self) -> &[Value] {
+    pub(crate) fn values(&self) -> &[Value] {
         &self.values
     }
 
     /// The text of a scalar; nothing for lists and maps.
-    pub(super) fn text(&self, id: Id) -> &str {
+    pub(crate) fn text(&self, id: Id) -> &str {
         match &self.get(id).content {
             Content::Scalar { text, .. } => text,
             Content::List(_) | Content::Map(_) => "",
@@ -129,7 +129,7 @@ impl Tree {
     }
 
     /// The entries of a map; none for anything else.
-    pub(super) fn entries(&self, id: Id) -> &[Entry] {
+    pub(crate) fn entries(&self, id: Id) -> &[Entry] {
         match &self.get(id).content {
             Content::Map(entries) => entries,
             Content::Scalar { .. } | Content::List(_) => &[],
@@ -139,7 +139,7 @@ impl Tree {
 
 impl Content {
     /// Whether serde takes the value for null: no text, `~` or `null`, without quotes.
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         let Self::Scalar { text, plain: true } = self else {
             return false;
         };

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod check;
+mod import;
 mod replay;
 mod replay_ledger;
 mod report;
@@ -67,6 +68,7 @@ fn help_names_the_commands_and_hides_the_workers() {
         "demo",
         "serve",
         "check",
+        "import",
         "calibrate",
         "replay",
         "report",

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::excerpt::Excerpt;
 use super::secrets::Secrets;
 use super::{Problem, Target};
-use crate::config::tree::{Tree, lines};
+use crate::config::tree::{Place, Tree, lines};
 
 /// Most problems that are printed. Whoever has more has made one mistake many times.
 const MOST: usize = 100;
@@ -21,19 +21,15 @@ pub struct ConfigError {
 
 /// The file that problems are about.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::config) struct Source<'a> {
+pub(crate) struct Source<'a> {
     /// As the user calls it.
-    pub(in crate::config) name: &'a str,
-    pub(in crate::config) text: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl ConfigError {
     /// Finds places and lines. `tree` is the file, if it could be read that far.
-    pub(in crate::config) fn new(
-        source: Source<'_>,
-        tree: Option<&Tree>,
-        mut problems: Vec<Problem>,
-    ) -> Self {
+    pub(crate) fn new(source: Source<'_>, tree: Option<&Tree>, mut problems: Vec<Problem>) -> Self {
         if let Some(tree) = tree {
             problems.iter_mut().for_each(|problem| problem.locate(tree));
         }
@@ -59,6 +55,24 @@ impl ConfigError {
             file: path.display().to_string(),
             problems: vec![Problem::new(format!("cannot be read: {error}"))],
         }
+    }
+
+    /// For bytes that are not UTF-8 from `offset` on; `name` stands for the file.
+    pub(crate) fn not_text(bytes: &[u8], offset: usize, name: &str) -> Self {
+        let (before, rest) = bytes.split_at(offset.min(bytes.len()));
+        // With a letter in place of the byte, so that it has a line even at the start of one.
+        let until = format!("{}x", String::from_utf8_lossy(before));
+        let line = lines(&until).count();
+        let column = lines(&until).last().map_or(1, |last| last.chars().count());
+        let what = if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            "the file is UTF-16; save it as UTF-8".to_owned()
+        } else {
+            let byte = rest.first().copied().unwrap_or_default();
+            format!("the byte 0x{byte:02x} at offset {offset} is not UTF-8; save the file as UTF-8")
+        };
+        let problem = Problem::new(what).at(Place::point(line, column));
+        let text = String::from_utf8_lossy(bytes);
+        Self::new(Source { name, text: &text }, None, vec![problem])
     }
 
     /// The problems, in the order of their places.

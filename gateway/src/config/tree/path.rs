@@ -5,7 +5,7 @@ use super::{Content, Id, Place, Tree};
 impl Tree {
     /// The place of what `path` names, such as `routes[2].local.model`; where it does not exist, that of the nearest
     /// thing around it that does.
-    pub(in crate::config) fn locate(&self, path: &str) -> Place {
+    pub(crate) fn locate(&self, path: &str) -> Place {
         let mut id = self.root();
         let mut place = self.place_of(None, id);
         let mut rest = path;
@@ -43,7 +43,7 @@ impl Tree {
     }
 
     /// Where a value is shown: itself if it is a text, its key if it is more than that or nothing.
-    pub(in crate::config) fn place_of(&self, key: Option<Id>, id: Id) -> Place {
+    pub(crate) fn place_of(&self, key: Option<Id>, id: Id) -> Place {
         let value = self.get(id);
         match (&value.content, key) {
             (Content::Scalar { .. }, _) if !value.content.is_null() => value.place,
