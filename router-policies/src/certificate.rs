@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::checkpoint::Heads;
 use crate::risk::{Certified, RiskTarget};
 use crate::scorer::Scorer;
 use crate::signals::Features;
@@ -30,6 +31,9 @@ pub struct Certificate {
     pub scorer: Scorer,
     /// What it was proven for.
     pub fingerprint: Fingerprint,
+    /// What gives up drafts that this certificate will reject; `None` where none was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<Heads>,
 }
 
 /// Everything whose change makes confidences mean something else: hashes or names.
@@ -85,7 +89,14 @@ impl Certificate {
             bound,
             scorer,
             fingerprint,
+            heads: None,
         }
+    }
+
+    /// The same with heads that were trained for its scorer and threshold.
+    #[must_use]
+    pub fn with_heads(self, heads: Option<Heads>) -> Self {
+        Self { heads, ..self }
     }
 
     /// Whether the certificate is about what runs now: the same model, prompts and answers, scored by the same

@@ -27,7 +27,7 @@ pub struct Lesson {
 
 /// Labels from which on half of them are spent on fitting a scorer. With fewer, a certificate needs them all: twice the
 /// rows prove a tighter bound, which at a few hundred is worth more than a better order.
-const FIT_FROM: usize = 1000;
+pub(crate) const FIT_FROM: usize = 1000;
 
 /// Learns a scorer and certifies it on rows it has not seen.
 ///

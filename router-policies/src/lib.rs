@@ -9,11 +9,13 @@
 //!    means for the one who asks;
 //! 3. [`Detectors`] say whether its texts hold private data, so that it must not leave;
 //! 4. the local engine's [`TokenSignal`]s are folded into [`Signals`] and become [`Features`];
-//! 5. [`check`] rejects drafts that are wrong whatever the model thinks of them;
-//! 6. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
-//! 7. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`].
+//! 5. a draft that will be rejected anyway is given up before its end: [`Judge::stop`];
+//! 6. [`check`] rejects drafts that are wrong whatever the model thinks of them;
+//! 7. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
+//! 8. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`].
 
 mod certificate;
+mod checkpoint;
 mod document;
 mod error;
 mod learn;
@@ -33,6 +35,10 @@ mod validators;
 mod verdict;
 
 pub use certificate::{Certificate, Changed, Fingerprint};
+pub use checkpoint::{
+    CHECKPOINTS, CheckpointTally, Heads, Prefix, Stop, StopPromise, StopProof, StopTally, Stopping,
+    Trace, Traced, Tracer, is_checkpoint, learn_to_stop, train,
+};
 pub use document::{
     ActionDocument, AnswerDocument, ArmDocument, AuditDocument, BudgetAction, BudgetDocument,
     BudgetPeriod, CacheDocument, CommitDocument, ExampleDocument, FieldsDocument, LocalDocument,

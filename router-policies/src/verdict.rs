@@ -8,9 +8,10 @@ mod tests;
 pub use reason::{Reason, UnknownReason};
 
 use crate::certificate::{Certificate, Changed, Fingerprint};
+use crate::checkpoint::{Heads, Stop, reached};
 use crate::policy::Trust;
 use crate::scorer::Scorer;
-use crate::signals::Features;
+use crate::signals::{Features, Signals};
 use crate::units::Probability;
 
 /// What becomes of a draft.
@@ -39,6 +40,7 @@ pub struct Assessment {
 pub struct Judge {
     scorer: Scorer,
     rule: Rule,
+    heads: Option<Heads>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,6 +77,7 @@ impl Judge {
         let plain = |rule| Self {
             scorer: Scorer::from_probability(),
             rule,
+            heads: None,
         };
         let target = match trust {
             Trust::Risk(target) => target,
@@ -96,6 +99,7 @@ impl Judge {
         Self {
             scorer: certificate.scorer.clone(),
             rule,
+            heads: certificate.heads.clone().filter(Heads::are_proven),
         }
     }
 
@@ -104,6 +108,43 @@ impl Judge {
         match self.rule {
             Rule::Learn(cause) => Some(cause),
             Rule::UpTo(_) | Rule::From(_) | Rule::Everything => None,
+        }
+    }
+
+    /// Whether an unfinished draft is to be given up because [`assess`](Self::assess) would reject it, with the features
+    /// that say so. Ask after each token but the end token; between checkpoints the answer is `None` at once.
+    pub fn stop(&self, signals: &Signals) -> Option<(Stop, Features)> {
+        let (decisions, features) = reached(signals)?;
+        self.stop_at(decisions, &features)
+            .map(|stop| (stop, features))
+    }
+
+    /// The same for a draft with these features at this many decisions. A certain rejection comes before a probable one.
+    pub fn stop_at(&self, decisions: u32, features: &Features) -> Option<Stop> {
+        if self.has_lost(features) {
+            return Some(Stop {
+                decisions,
+                p_rejected: Probability::ONE,
+                limit: Probability::ONE,
+            });
+        }
+        let Rule::UpTo(threshold) = self.rule else {
+            return None;
+        };
+        self.heads.as_ref()?.stop(decisions, features, threshold)
+    }
+
+    /// Whether no further token can make the draft acceptable: the plain scorer's `p_bad` never falls, because every token
+    /// adds a logarithm of at most 0.
+    fn has_lost(&self, features: &Features) -> bool {
+        if self.scorer.is_learnt() {
+            return false;
+        }
+        let p_bad = self.scorer.p_bad(features);
+        match self.rule {
+            Rule::UpTo(threshold) => p_bad > threshold,
+            Rule::From(threshold) => p_bad.complement() < threshold,
+            Rule::Everything | Rule::Learn(_) => false,
         }
     }
 

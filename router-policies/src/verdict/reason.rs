@@ -22,6 +22,8 @@ pub enum Reason {
     InvalidAnswer,
     /// The draft hit its token limit.
     Truncated,
+    /// The draft was given up before its end, because it would have been rejected.
+    StoppedEarly,
     /// The local model would have started too late.
     Busy,
     /// The draft was not finished by the route's deadline.
@@ -43,12 +45,13 @@ pub struct UnknownReason(String);
 
 impl Reason {
     /// All reasons, in order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Policy,
         Self::Learning,
         Self::LowConfidence,
         Self::InvalidAnswer,
         Self::Truncated,
+        Self::StoppedEarly,
         Self::Busy,
         Self::Slow,
         Self::EngineDown,
@@ -65,6 +68,7 @@ impl Reason {
             Self::LowConfidence => "low_confidence",
             Self::InvalidAnswer => "invalid_answer",
             Self::Truncated => "truncated",
+            Self::StoppedEarly => "stopped_early",
             Self::Busy => "busy",
             Self::Slow => "slow",
             Self::EngineDown => "engine_down",
