@@ -11,6 +11,7 @@ pub(crate) mod report;
 mod schema;
 mod serve;
 mod terminal;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Runs policy tests: requests, and what must become of them.
+    Test(test::TestArguments),
     /// Prints the JSON Schema of configuration files, for editors.
     Schema,
     /// Rewrites the configuration of another gateway, and tells what has no counterpart.
@@ -105,6 +108,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => Box::pin(crate::demo::run(arguments)).await,
         Command::Serve { config } => serve::run(&config).await,
         Command::Check { config } => check::run(&config),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Schema => schema::run(),
         Command::Import { from } => import::run(&from),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,

@@ -37,6 +37,7 @@ use crate::upstream::UpstreamSettings;
 pub use declared::Declared;
 pub(crate) use problem::Source;
 pub use problem::{ConfigError, Problem};
+pub(crate) use read::read_form;
 pub use schema::schema;
 pub use units::ByteSize;
 

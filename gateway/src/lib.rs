@@ -15,6 +15,7 @@ mod import;
 pub mod learning;
 pub mod ledger;
 pub mod openai;
+mod rehearsal;
 pub mod reload;
 pub mod replay;
 pub mod report;

@@ -1,28 +1,17 @@
 //! What a configuration says by itself.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use router_policies::{ModelRef, Policy};
+use router_policies::ModelRef;
 
 use super::problem::{ConfigError, Source};
 use super::{Config, Outside, Site, bytes_of, read};
 use crate::auth::Principal;
-use crate::ledger::Catalog;
 
 /// A checked configuration, without what it names outside itself: the files of models and the secrets need not be
-/// there. For looking at a policy where it is not run, such as in a CI job. It cannot be served.
+/// there. For looking at a policy where it is not run, such as in a CI job. It is only lent out, so it is never served.
 #[derive(Debug)]
-pub struct Declared {
-    /// Routes.
-    pub policy: Policy,
-    /// Who the client keys belong to, in file order.
-    pub principals: Vec<Principal>,
-    /// Prices of the upstreams' models.
-    pub catalog: Catalog,
-    /// Hosts of the upstreams, by name.
-    hosts: BTreeMap<String, String>,
-}
+pub struct Declared(Config);
 
 impl Declared {
     /// Reads a configuration file.
@@ -47,33 +36,35 @@ impl Declared {
             folder: Path::new(""),
             outside: Outside::Assumed,
         };
-        read::read(Source { name, text }, site).map(Self::of)
+        read::read(Source { name, text }, site).map(Self)
     }
 
-    fn of(config: Config) -> Self {
-        let host = |url: &reqwest::Url| url.host_str().unwrap_or_default().to_owned();
-        Self {
-            hosts: config
-                .upstreams
-                .iter()
-                .map(|(name, settings)| (name.clone(), host(&settings.base_url)))
-                .collect(),
-            principals: config.keys.principals().cloned().collect(),
-            policy: config.policy,
-            catalog: config.catalog,
-        }
+    /// The configuration. Secrets in it are empty, and nobody's key is known.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.0
     }
 
     /// The host that a model is asked at; empty for an upstream that is not configured.
     #[must_use]
     pub fn host(&self, model: &ModelRef) -> &str {
-        self.hosts.get(&model.upstream).map_or("", String::as_str)
+        let settings = self.0.upstreams.get(&model.upstream);
+        settings
+            .and_then(|settings| settings.base_url.host_str())
+            .unwrap_or_default()
+    }
+
+    /// Names of the client keys, in file order.
+    pub fn key_names(&self) -> impl Iterator<Item = &str> {
+        let principals = self.0.keys.principals();
+        principals.map(|principal| principal.name.as_str())
     }
 
     /// Who sends a request with the key of this name.
     #[must_use]
     pub fn principal(&self, key: &str) -> Option<&Principal> {
-        self.principals.iter().find(|known| known.name == key)
+        let mut principals = self.0.keys.principals();
+        principals.find(|known| known.name == key)
     }
 }
 
@@ -102,7 +93,7 @@ routes:
         let desk = declared.principal("desk").unwrap();
         assert_eq!(desk.team.as_deref(), Some("support"));
         assert_eq!(declared.principal("nobody"), None);
-        let route = declared.policy.route("all").unwrap();
+        let route = declared.config().policy.route("all").unwrap();
         assert_eq!(
             declared.host(route.upstream.as_ref().unwrap()),
             "large.example"

@@ -62,7 +62,7 @@ impl Problem {
     }
 
     /// A problem with the value of `key`, a path such as `upstreams.openai.base_url`.
-    pub(super) fn with_key(key: impl Into<String>, text: impl AsRef<str>) -> Self {
+    pub(crate) fn with_key(key: impl Into<String>, text: impl AsRef<str>) -> Self {
         Self {
             key: key.into(),
             ..Self::new(text)

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -13,15 +14,21 @@ pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 /// The schema of a configuration file, JSON Schema 2020-12. Descriptions are the doc comments of the types.
 #[must_use]
 pub fn schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Document>().to_value();
-    tidy(&mut schema);
+    let mut schema = schema_of::<Document>();
     if let Value::Object(root) = &mut schema {
         // What the file is comes first, for those who open it.
         let version = root.shift_remove("$schema").unwrap_or_default();
         root.shift_insert(0, "$schema".to_owned(), version);
         root.shift_insert(1, "title".to_owned(), json!("Smallfirst configuration"));
     }
+    schema
+}
+
+/// The schema of a file that `T` mirrors.
+pub(super) fn schema_of<T: JsonSchema>() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
+    tidy(&mut schema);
     schema
 }
 

@@ -7,7 +7,7 @@ mod scalar;
 
 use router_policies::nearest;
 
-use super::former;
+use super::former::{self, Former};
 use super::problem::Problem;
 use super::shape::{Form, Shape};
 use super::tree::{Content, Entry, Id, Tree};
@@ -22,10 +22,23 @@ pub(super) struct Walked {
     pub(super) damaged: Option<Vec<String>>,
 }
 
-/// Checks the form of `tree`.
+/// What a key is called now that has another name, by the path of its map and its name.
+type Renamed = fn(&str, &str) -> Option<&'static Former>;
+
+/// Checks the form of a configuration.
 pub(super) fn walk(tree: &Tree, shape: Shape<'_>) -> Walked {
+    walk_with(tree, shape, former::find)
+}
+
+/// Checks the form of a file of another kind, whose keys never had other names.
+pub(super) fn walk_other(tree: &Tree, shape: Shape<'_>) -> Walked {
+    walk_with(tree, shape, |_, _| None)
+}
+
+fn walk_with(tree: &Tree, shape: Shape<'_>, renamed: Renamed) -> Walked {
     let mut walker = Walker {
         tree,
+        renamed,
         path: String::new(),
         ends: Vec::new(),
         problems: Vec::new(),
@@ -60,6 +73,7 @@ impl Spot {
 
 struct Walker<'t> {
     tree: &'t Tree,
+    renamed: Renamed,
     /// Path of the value at hand.
     path: String,
     /// Lengths of the path after each of its steps.
@@ -180,7 +194,7 @@ impl<'t> Walker<'t> {
     /// Notes an unknown key. Returns the known one that was probably meant.
     fn unknown<'n>(&mut self, key: Id, known: &[&'n str]) -> Option<&'n str> {
         let name = self.tree.text(key);
-        let former = former::find(&self.path, name);
+        let former = (self.renamed)(&self.path, name);
         let similar = nearest(name, known);
         let all = format!("the keys here are: {}", known.join(", "));
         let help = match (former, similar) {

@@ -3,6 +3,7 @@
 
 mod check;
 mod import;
+mod policy_test;
 mod replay;
 mod replay_ledger;
 mod report;
@@ -69,6 +70,7 @@ fn help_names_the_commands_and_hides_the_workers() {
         "serve",
         "check",
         "import",
+        "test",
         "calibrate",
         "replay",
         "report",

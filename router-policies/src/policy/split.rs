@@ -121,6 +121,11 @@ impl Split {
         })
     }
 
+    /// Whether each request is dealt anew, so that nobody can tell before which arm it gets.
+    pub fn keeps_nothing_together(&self) -> bool {
+        self.by == StickyBy::Request
+    }
+
     /// What the request stays together by; the kind keeps a key and a user of the same name apart.
     fn sticky<'b>(&self, asker: &Asker<'b>) -> (&'static str, &'b str) {
         let found = match &self.by {

@@ -11,22 +11,21 @@ fn import(text: &str) -> Imported {
     from_litellm(source).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The routes as they would be served: name, names that clients ask for, upstreams in turn.
-fn routes(imported: &Imported) -> Vec<(String, Vec<String>, Vec<String>)> {
+/// The routes as they would be served: name, and upstreams in turn.
+fn routes(imported: &Imported) -> Vec<(String, Vec<String>)> {
     let declared = Declared::parse(&imported.text, "test").unwrap();
-    let routes = declared.policy.routes().iter().map(|route| {
-        let models = route.matcher().literal_models().map(str::to_owned);
+    let routes = declared.config().policy.routes().iter().map(|route| {
         let chain = route
             .chain()
             .map(|model| format!("{} {}", model.upstream, model.model));
-        (route.name.clone(), models.collect(), chain.collect())
+        (route.name.clone(), chain.collect())
     });
     routes.collect()
 }
 
 fn chain_of(imported: &Imported, name: &str) -> Vec<String> {
     let mut routes = routes(imported).into_iter();
-    routes.find(|route| route.0 == name).unwrap().2
+    routes.find(|route| route.0 == name).unwrap().1
 }
 
 /// The findings about a key, as `kind: text`.
@@ -203,7 +202,7 @@ fn keys_that_are_written_share_a_variable_with_no_other() {
     );
     let upstreams: Vec<String> = routes(&imported)
         .into_iter()
-        .map(|route| route.2.join(" "))
+        .map(|route| route.1.join(" "))
         .collect();
     assert_eq!(
         upstreams,
