@@ -2,6 +2,7 @@
 
 pub(crate) mod calibrate;
 mod check;
+mod diff;
 mod engine_worker;
 mod evidence;
 mod failure;
@@ -48,12 +49,8 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
-    /// Checks a configuration and prints which route may reach which host.
-    Check {
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-    },
+    /// Checks a configuration and prints which route may reach which host, or compares two.
+    Check(check::CheckArguments),
     /// Runs policy tests: requests, and what must become of them.
     Test(test::TestArguments),
     /// Prints the JSON Schema of configuration files, for editors.
@@ -107,7 +104,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(arguments) => Box::pin(crate::demo::run(arguments)).await,
         Command::Serve { config } => serve::run(&config).await,
-        Command::Check { config } => check::run(&config),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Schema => schema::run(),
         Command::Import { from } => import::run(&from),

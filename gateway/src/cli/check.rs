@@ -1,16 +1,51 @@
 //! `smallfirst check`: every problem of a configuration, or what it will do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use router_policies::{Action, Certificate, Egress, ModelRef, Route, Trust};
 
+use super::diff::{self, Diff};
 use super::{Failure, say};
 use crate::config::Config;
 use crate::learning::load_certificates;
 
-pub(super) fn run(path: &Path) -> Result<(), Failure> {
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Configuration file.
+    #[arg(long, required_unless_present = "diff", conflicts_with = "diff")]
+    config: Option<PathBuf>,
+    /// Instead: two configurations. Tells what differs, and exits with 1 if anything does. Neither models nor secrets
+    /// need to be there.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"])]
+    diff: Option<Vec<PathBuf>>,
+    /// Recorded requests, one JSON object a line: `{"request": {...}, "key", "headers", "id"}`; `-` is standard input.
+    /// Tells which of them take another route.
+    #[arg(long, requires = "diff", value_name = "FILE")]
+    requests: Option<PathBuf>,
+    /// One JSON object instead of tables.
+    #[arg(long, requires = "diff")]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
+    match (&arguments.config, arguments.diff.as_deref()) {
+        (Some(config), _) => check(config),
+        (None, Some([old, new])) => diff::run(Diff {
+            old,
+            new,
+            requests: arguments.requests.as_deref(),
+            json: arguments.json,
+        }),
+        // The parser has asked for one or the other already.
+        _ => Err(Failure::input("give --config FILE, or --diff OLD NEW")),
+    }
+}
+
+fn check(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).map_err(|e| Failure::config(&e))?;
     for (name, model) in &config.models {
         if let Some(quantization) = &model.quantization {

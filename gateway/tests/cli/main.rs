@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod check;
+mod diff;
 mod import;
 mod policy_test;
 mod replay;
