@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use crate::cache::AnswerCache;
+use crate::egress::Inspector;
 use crate::learning::{Issued, Learning};
 use crate::ledger::{Budgets, Ledger};
 use crate::reload::{ReloadFailure, ReloadStatus};
@@ -20,6 +21,7 @@ pub struct App {
     snapshot: ArcSwap<Snapshot>,
     ledger: Ledger,
     cache: AnswerCache,
+    inspector: Inspector,
     learning: Learning,
     budgets: Budgets,
     draining: AtomicBool,
@@ -37,6 +39,7 @@ impl App {
             learning: Learning::new(ledger.clone()),
             ledger,
             cache: AnswerCache::new(),
+            inspector: Inspector::new(),
             budgets: Budgets::default(),
             draining: AtomicBool::new(false),
             started: Timestamp::now(),
@@ -90,6 +93,12 @@ impl App {
     #[must_use]
     pub const fn cache(&self) -> &AnswerCache {
         &self.cache
+    }
+
+    /// What reads requests for private data.
+    #[must_use]
+    pub(crate) const fn inspector(&self) -> &Inspector {
+        &self.inspector
     }
 
     /// What learns while the gateway serves.

@@ -3,11 +3,25 @@
 //! Sending something out needs an upstream, [`Snapshot::upstream`](crate::snapshot::Snapshot::upstream) gives one only
 //! against an [`EgressPermit`], and only [`Clearance::of`] makes a permit. So a pinned request stays inside on every
 //! way through the gateway, those included that are still to be written: a forgotten question does not compile.
+//!
+//! # What detectors read
+//!
+//! Everything of the body that would leave, which is all of it: every string, number and key, at any depth, escapes of
+//! JSON within strings undone. That takes in the system prompt, every message, definitions, arguments and results of
+//! tools, `user`, `metadata` and fields that the gateway does not know. What they cannot read keeps the request here as
+//! well: parts of messages that are no text, and long stretches of base64. Headers do not leave, so they are not read.
 
-use router_policies::{Action, BudgetAction, Pin, Reason, Route};
+mod inspector;
+
+use std::borrow::Cow;
+
+use router_policies::{Action, BudgetAction, DetectorName, Finding, Pin, Reason, Route};
 
 use crate::fault::{Fault, FaultKind};
 use crate::ledger::Exhausted;
+use crate::openai::ChatRequest;
+
+pub(crate) use inspector::Inspector;
 
 /// The right to send one request out. Clone it for work that outlives the exchange, such as audits; never use it for
 /// another request.
@@ -31,20 +45,38 @@ pub(crate) enum Clearance {
 pub(crate) enum PinnedBy {
     /// Nothing leaves from its route.
     Route,
+    /// This detector of its route found something.
+    Detector(DetectorName),
+    /// It holds what the detectors of its route cannot read: images, sound, files, encoded data.
+    Unreadable,
     /// Its route has spent its budget, and the local model goes on alone.
     Budget(Exhausted),
 }
 
 impl Clearance {
-    /// Decides about a request that takes `route`.
-    pub(crate) fn of(route: &Route) -> Self {
+    /// Decides about a request that takes `route`, and gives it back. Where the route has detectors, they read all of
+    /// it; nothing else does, so a request is read at most once.
+    ///
+    /// # Errors
+    /// [`FaultKind::Internal`] when it could not be read.
+    pub(crate) async fn of(
+        route: &Route,
+        request: ChatRequest,
+        inspector: &Inspector,
+    ) -> Result<(ChatRequest, Self), Fault> {
+        let free = Self::Free(EgressPermit { _sealed: () });
         match (route.action, &route.pin) {
             // A split is resolved to one of its arms before; if it ever were not, it stays.
             (Action::LocalOnly | Action::Split, _) | (_, Pin::Always) => {
-                Self::Pinned(PinnedBy::Route)
+                Ok((request, Self::Pinned(PinnedBy::Route)))
             }
-            (Action::LocalFirst | Action::UpstreamOnly | Action::Shadow, _) => {
-                Self::Free(EgressPermit { _sealed: () })
+            (_, Pin::OnDetect { detectors, .. }) => {
+                let (request, finding) = inspector.inspect(detectors, request).await?;
+                let pinned = finding.map(|finding| Self::Pinned(finding.into()));
+                Ok((request, pinned.unwrap_or(free)))
+            }
+            (Action::LocalFirst | Action::UpstreamOnly | Action::Shadow, Pin::Never) => {
+                Ok((request, free))
             }
         }
     }
@@ -89,16 +121,44 @@ impl Clearance {
         match self {
             // Without money a request is not private.
             Self::Free(_) | Self::Pinned(PinnedBy::Budget(_)) => "free",
-            Self::Pinned(PinnedBy::Route) => "pinned",
+            Self::Pinned(PinnedBy::Route | PinnedBy::Detector(_) | PinnedBy::Unreadable) => {
+                "pinned"
+            }
+        }
+    }
+}
+
+impl From<Finding> for PinnedBy {
+    fn from(finding: Finding) -> Self {
+        match finding {
+            Finding::Private(detector) => Self::Detector(detector),
+            Finding::Unreadable => Self::Unreadable,
         }
     }
 }
 
 impl PinnedBy {
+    /// What pinned it in one word, for headers, logs and books: `route`, `budget`, `unreadable`, or `detector:` and its
+    /// name.
+    pub(crate) fn word(&self) -> Cow<'static, str> {
+        match self {
+            Self::Route => "route".into(),
+            Self::Budget(_) => "budget".into(),
+            Self::Unreadable => "unreadable".into(),
+            Self::Detector(name) => format!("detector:{name}").into(),
+        }
+    }
+
     /// Half a sentence for the client. It names configuration, never content.
     pub(crate) fn explain(&self, route: &str) -> String {
         match self {
             Self::Route => format!("nothing may leave from the route `{route}`"),
+            Self::Detector(name) => format!(
+                "nothing in which the detector `{name}` finds something may leave from the route `{route}`"
+            ),
+            Self::Unreadable => format!(
+                "nothing that detectors cannot read (images, sound, files, encoded data) may leave from the route `{route}`"
+            ),
             Self::Budget(exhausted) => format!("{exhausted} on the route `{route}`"),
         }
     }
@@ -107,8 +167,10 @@ impl PinnedBy {
     pub(crate) fn fault(&self, route: &str) -> Fault {
         let why = self.explain(route);
         match self {
-            Self::Route => Fault::new(FaultKind::Pinned, format!("the request stays here: {why}")),
             Self::Budget(_) => Fault::new(FaultKind::BudgetSpent, why),
+            Self::Route | Self::Detector(_) | Self::Unreadable => {
+                Fault::new(FaultKind::Pinned, format!("the request stays here: {why}"))
+            }
         }
     }
 
@@ -117,8 +179,13 @@ impl PinnedBy {
         let why = self.explain(route);
         let text = format!("the local model could not answer ({reason}), and {why}");
         match self {
-            Self::Route => Fault::new(FaultKind::LocalUnavailable, text).because("pinned"),
             Self::Budget(_) => Fault::new(FaultKind::BudgetSpent, text),
+            Self::Route | Self::Detector(_) | Self::Unreadable => {
+                Fault::new(FaultKind::LocalUnavailable, text).because("pinned")
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

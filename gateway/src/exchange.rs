@@ -75,7 +75,7 @@ impl Incoming {
         let request = ChatRequest::decode(body)?;
         let system = request.system();
         let route = self.match_route(&request, &system, headers)?;
-        let clearance = Clearance::of(&route);
+        let (request, clearance) = Clearance::of(&route, request, self.app.inspector()).await?;
         let opening = self.opening(&route, &clearance, &request);
         let reserved = opening.reserved;
         let account = self.app.ledger().open_exchange(opening).await;
@@ -130,7 +130,7 @@ impl Incoming {
             started_at: Timestamp::now(),
             route: route.id().into_owned(),
             principal: self.principal.name.clone(),
-            client_model: request.model.clone(),
+            client_model: model_to_book(route, &request.model),
             streamed: request.stream,
             policy_version: config.version.clone(),
             baseline: route
@@ -196,5 +196,15 @@ impl Exchange {
     }
 }
 
+/// The client's model as the books may know it: where patterns match it, it is the client's own text.
+fn model_to_book(route: &Route, model: &str) -> String {
+    if route.pin.finds(model) {
+        return PRIVATE.to_owned();
+    }
+    model.to_owned()
+}
+
+/// Stands in the books for the name of a model in which a detector found something.
+const PRIVATE: &str = "(private)";
 /// Answer tokens reserved where the client sets no limit.
 const ASSUMED_MAX_TOKENS: u32 = 4096;

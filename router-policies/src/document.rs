@@ -13,6 +13,7 @@
 //!   the layers below.
 //! * A key that is written as null counts as not written.
 
+mod detector;
 mod fields;
 mod local;
 mod matching;
@@ -22,6 +23,7 @@ mod private;
 #[cfg(test)]
 mod tests;
 
+pub use detector::DetectorDocument;
 pub use fields::{
     ActionDocument, AuditDocument, BudgetAction, BudgetDocument, BudgetPeriod, CacheDocument,
     CommitDocument, FieldsDocument, RiskDocument, UpstreamDocument,
@@ -43,6 +45,9 @@ use fields::with_fields;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDocument {
+    /// Detectors of private data beside the built-in ones, by name.
+    #[serde(default)]
+    pub detectors: BTreeMap<String, DetectorDocument>,
     /// What holds for every route that does not say otherwise.
     #[serde(default)]
     pub defaults: FieldsDocument,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::privacy::DetectorError;
 use crate::risk::TargetError;
 
 /// One problem of a policy and where it is.
@@ -252,6 +253,24 @@ pub enum PolicyProblem {
         "an empty list detects nothing; name a detector, or write `true` to keep every request here"
     )]
     NoDetectors,
+    /// A detector that says nothing, or two things.
+    #[error("a detector is a pattern or a name for several; write one of `regex` and `any_of`")]
+    DetectorForm,
+    /// A pattern that cannot be used.
+    #[error(transparent)]
+    Detector(#[from] DetectorError),
+    /// A name for several detectors among the several.
+    #[error("`{name}` stands for several detectors itself; list them here one by one")]
+    NestedDetector {
+        /// The name.
+        name: String,
+    },
+    /// More detectors than a request can be searched for.
+    #[error("there are more than {most} detectors; join patterns with `|`")]
+    TooManyDetectors {
+        /// The most there may be.
+        most: usize,
+    },
     /// What must not leave could not be answered.
     #[error(
         "`private` needs `local`: what must not leave can only be answered here; name a local model"

@@ -41,9 +41,10 @@ pub use checkpoint::{
 };
 pub use document::{
     ActionDocument, AnswerDocument, ArmDocument, AuditDocument, BudgetAction, BudgetDocument,
-    BudgetPeriod, CacheDocument, CommitDocument, ExampleDocument, FieldsDocument, LocalDocument,
-    MatchDocument, OneOrMany, PolicyDocument, PresetDocument, PrivateDocument, PromptDocument,
-    RiskDocument, RouteDocument, SamplingDocument, SplitDocument, TextMatch, UpstreamDocument,
+    BudgetPeriod, CacheDocument, CommitDocument, DetectorDocument, ExampleDocument, FieldsDocument,
+    LocalDocument, MatchDocument, OneOrMany, PolicyDocument, PresetDocument, PrivateDocument,
+    PromptDocument, RiskDocument, RouteDocument, SamplingDocument, SplitDocument, TextMatch,
+    UpstreamDocument,
 };
 pub use error::{PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn, proving};
@@ -57,7 +58,7 @@ pub use policy::{
     Pattern, Pin, Policy, PolicyNotice, PolicyWarning, PromptAdditions, Route, Sampling, Schema,
     Split, StickyBy, Trust, nearest,
 };
-pub use privacy::{BuiltIn, Detector, DetectorError, DetectorName, Detectors};
+pub use privacy::{BuiltIn, Detector, DetectorError, DetectorName, Detectors, Finding};
 pub use replay::{
     BINS, Bin, Calibrator, Doubt, NamedFit, NamedScorer, Operation, Outcome, Point, Ranking,
     expected_error, reliability,

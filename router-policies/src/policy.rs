@@ -35,8 +35,6 @@ pub struct Names<'a> {
     pub upstreams: &'a [&'a str],
     /// The adapters of local models.
     pub adapters: &'a [&'a str],
-    /// The detectors of private data.
-    pub detectors: &'a [&'a str],
     /// The teams; `None` if teams are not declared anywhere, which leaves their names unchecked.
     pub teams: Option<&'a [&'a str]>,
 }

@@ -25,6 +25,7 @@ mod email;
 mod fold;
 mod hint;
 mod iban;
+mod json;
 mod national;
 mod number;
 mod phone;
@@ -35,7 +36,9 @@ mod secret;
 mod tests;
 
 pub use built_in::BuiltIn;
+pub use json::Finding;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -61,7 +64,7 @@ pub enum Detector<'a> {
     Pattern {
         /// How reports and logs call it: lower-case letters, digits and `-`; not a name of a built-in one.
         name: &'a str,
-        /// A regular expression of the crate `regex`. It sees the folded text.
+        /// A regular expression of the crate `regex`. It sees the folded text; `^` and `$` stand for the ends of a line.
         regex: &'a str,
     },
 }
@@ -123,8 +126,8 @@ pub enum DetectorError {
     },
 }
 
-/// Compiled detectors. Cheap to clone.
-#[derive(Debug, Clone)]
+/// Compiled detectors. Cheap to clone. The default has none and finds nothing.
+#[derive(Debug, Clone, Default)]
 pub struct Detectors {
     built_in: Arc<[BuiltIn]>,
     patterns: Arc<[Pattern]>,
@@ -148,7 +151,50 @@ impl PartialEq for Detectors {
     }
 }
 
+impl Eq for Detectors {}
+
 impl Detectors {
+    /// These kinds, without patterns.
+    pub fn built_in(kinds: &[BuiltIn]) -> Self {
+        let sorted: BTreeSet<BuiltIn> = kinds.iter().copied().collect();
+        Self {
+            built_in: sorted.into_iter().collect(),
+            patterns: Arc::default(),
+        }
+    }
+
+    /// All that one of `several` has. Patterns of one name are taken for the same.
+    pub fn join(several: &[Self]) -> Self {
+        let kinds: Vec<BuiltIn> = several.iter().flat_map(|d| d.built_in.to_vec()).collect();
+        let patterns = several.iter().flat_map(|d| d.patterns.iter());
+        let patterns: BTreeMap<&str, &Pattern> = patterns.map(|p| (p.name.as_str(), p)).collect();
+        Self {
+            patterns: patterns.into_values().cloned().collect(),
+            ..Self::built_in(&kinds)
+        }
+    }
+
+    /// Whether something new can have the name.
+    ///
+    /// # Errors
+    /// [`DetectorError::Name`] or [`DetectorError::Taken`], by a built-in kind or group.
+    pub fn check_name(name: &str) -> Result<(), DetectorError> {
+        let owned = || name.to_owned();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || !name.chars().all(fits) {
+            return Err(DetectorError::Name { name: owned() });
+        }
+        if !BuiltIn::named(name).is_empty() {
+            return Err(DetectorError::Taken { name: owned() });
+        }
+        Ok(())
+    }
+
+    /// How often a text is gone through: once for all built-in kinds, once for each pattern.
+    pub fn passes(&self) -> usize {
+        self.patterns.len() + usize::from(!self.built_in.is_empty())
+    }
+
     /// Compiles detectors. One that is named twice counts once.
     ///
     /// # Errors
@@ -252,23 +298,28 @@ impl Detectors {
 impl Pattern {
     fn compile(name: &str, regex: &str, taken: bool) -> Result<Self, DetectorError> {
         let owned = || name.to_owned();
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || !name.chars().all(fits) {
-            return Err(DetectorError::Name { name: owned() });
-        }
-        if taken || !BuiltIn::named(name).is_empty() {
+        Detectors::check_name(name)?;
+        if taken {
             return Err(DetectorError::Taken { name: owned() });
         }
         if regex.len() > LONGEST_PATTERN {
             return Err(DetectorError::TooLong { name: owned() });
         }
+        // Values are read one after the other, so there is no beginning and no end that it could mean.
+        if let Some(anchor) = [r"\A", r"\z"].into_iter().find(|a| regex.contains(a)) {
+            return Err(DetectorError::Pattern {
+                name: owned(),
+                reason: format!("`{anchor}` never matches; write `^` or `$`"),
+            });
+        }
         let compiled = RegexBuilder::new(regex)
+            .multi_line(true)
             .size_limit(PATTERN_MEMORY)
             .dfa_size_limit(PATTERN_MEMORY)
             .build()
             .map_err(|error| DetectorError::Pattern {
                 name: owned(),
-                reason: error.to_string(),
+                reason: last_line(&error.to_string()),
             })?;
         if compiled.is_match("") {
             return Err(DetectorError::MatchesNothing { name: owned() });
@@ -278,4 +329,10 @@ impl Pattern {
             regex: compiled,
         })
     }
+}
+
+/// Errors of patterns draw the pattern first and say what is wrong in their last line.
+fn last_line(error: &str) -> String {
+    let line = error.lines().last().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use gateway::app::App;
 use gateway::config::Config;
 use gateway::learning::{LabelledRequest, calibrate};
-use gateway::ledger::Ledger;
+use gateway::ledger::{Ledger, LedgerUrl};
 use gateway::snapshot::{Engines, Snapshot};
 use local_engine::LocalEngine;
 use router_policies::Certificate;
 use tempfile::TempDir;
 
-use crate::gateway::{CONFIG_FILE, TestGateway};
+use crate::gateway::{CONFIG_FILE, LEDGER_FILE, TestGateway};
 use crate::upstream::ScriptedUpstream;
 
 /// The key of the client `team-a`.
@@ -42,6 +42,7 @@ pub struct Builder {
     patience: String,
     limits: String,
     yaml: Option<String>,
+    ledger_file: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl Default for Builder {
             patience: "retries: 0".to_owned(),
             limits: "keep_alive: 5s".to_owned(),
             yaml: None,
+            ledger_file: false,
         }
     }
 }
@@ -114,6 +116,13 @@ impl Builder {
         self
     }
 
+    /// Keeps the ledger in a file, see [`TestGateway::ledger_bytes`].
+    #[must_use]
+    pub const fn ledger_file(mut self) -> Self {
+        self.ledger_file = true;
+        self
+    }
+
     /// Gives `route` the certificate that a calibration of `engine` over `rows` earns.
     #[must_use]
     pub fn certified(
@@ -145,7 +154,12 @@ impl Builder {
                 earn(&config, certification).await,
             );
         }
-        let ledger = Ledger::in_memory().expect("a ledger in memory");
+        let ledger = if self.ledger_file {
+            let url = LedgerUrl::Sqlite(folder.path().join(LEDGER_FILE));
+            Ledger::open(&url).expect("a ledger in a file").0
+        } else {
+            Ledger::in_memory().expect("a ledger in memory")
+        };
         let snapshot = Snapshot::new(config, self.engines, certificates).expect("a snapshot");
         let app = App::new(snapshot, ledger.clone());
         TestGateway::serve(Arc::new(app), ledger, folder).await

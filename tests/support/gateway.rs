@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gateway::app::App;
 use gateway::engines::StartEngine;
-use gateway::ledger::Ledger;
+use gateway::ledger::{Document, DocumentKind, Ledger};
 use gateway::reload::Reloader;
 use gateway::report::{Query, Report};
 use gateway::server;
@@ -26,6 +26,10 @@ pub use reqwest::RequestBuilder;
 
 /// Name of the configuration file in the gateway's folder.
 pub(crate) const CONFIG_FILE: &str = "test.yaml";
+/// Name of the ledger in it.
+pub(crate) const LEDGER_FILE: &str = "ledger.db";
+/// Rows that may wait for the ledger's writer.
+const LEDGER_QUEUE: usize = 8192;
 
 /// A running gateway. End the test with [`stop`](Self::stop), which checks the books; dropping it instead fails the
 /// test.
@@ -39,6 +43,12 @@ pub struct TestGateway {
     serving: Option<JoinHandle<()>>,
     folder: TempDir,
 }
+
+/// A ledger that takes nothing; see [`TestGateway::stall_ledger`].
+#[derive(Debug)]
+pub struct Stall(
+    #[expect(dead_code, reason = "dropping it is what counts")] std::sync::mpsc::Sender<()>,
+);
 
 impl TestGateway {
     /// What to build one from.
@@ -174,6 +184,49 @@ impl TestGateway {
     /// If it cannot be read.
     pub async fn ledger_text(&self) -> String {
         crate::books::text_of(&self.ledger).await
+    }
+
+    /// The bytes of the ledger's files, write-ahead log included.
+    ///
+    /// # Panics
+    /// If it is not [in a file](Builder::ledger_file), or cannot be read.
+    pub async fn ledger_bytes(&self) -> Vec<u8> {
+        self.ledger.flush().await.expect("an open ledger");
+        let mut bytes = Vec::new();
+        for entry in std::fs::read_dir(self.folder.path()).expect("the gateway's folder") {
+            let path = entry.expect("an entry of the gateway's folder").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(LEDGER_FILE) {
+                bytes.extend(std::fs::read(&path).expect("a file of the ledger"));
+            }
+        }
+        assert!(!bytes.is_empty(), "the ledger is not in a file");
+        bytes
+    }
+
+    /// Stops the writer of a ledger in memory and fills its queue, so that everything waits for it, until the returned
+    /// handle is dropped.
+    pub async fn stall_ledger(&self) -> Stall {
+        let (stall, released) = std::sync::mpsc::channel::<()>();
+        let (began, begun) = oneshot::channel();
+        let ledger = self.ledger.clone();
+        tokio::spawn(async move {
+            let wait = move |_: &_| {
+                let _ = began.send(());
+                // Ends with an error as soon as the handle is dropped.
+                let _ = released.recv();
+                Ok(())
+            };
+            let _ = ledger.read(wait).await;
+        });
+        let _ = guarded("the writer to stall", begun).await;
+        let mut number = 0;
+        while self.ledger.health().queued < LEDGER_QUEUE {
+            number += 1;
+            let document = Document::new(DocumentKind::Fingerprint, format!("filler {number}"));
+            self.ledger.note(document).await;
+        }
+        Stall(stall)
     }
 
     /// Accounts that are open now.

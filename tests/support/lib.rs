@@ -21,6 +21,6 @@ pub use books::{AttemptRow, Books, ExchangeRow};
 pub use builder::{Builder, CLIENT_KEY, OTHER_KEY, UPSTREAM_KEY};
 pub use client::{Answer, EventStream, SseEvent, chat, chat_with, stable};
 pub use engine::Gated;
-pub use gateway::{RequestBuilder, TestGateway};
+pub use gateway::{RequestBuilder, Stall, TestGateway};
 pub use upstream::{Received, Reply, ScriptedUpstream, Step, nowhere};
 pub use wait::{GUARD, eventually, guarded};

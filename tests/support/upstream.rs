@@ -8,6 +8,7 @@ pub use reply::{Reply, Step};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
@@ -44,6 +45,7 @@ pub struct Received {
 struct Stage {
     script: Mutex<VecDeque<Reply>>,
     received: Mutex<Vec<Received>>,
+    connections: AtomicUsize,
     arrived: watch::Sender<usize>,
     abandoned: watch::Sender<usize>,
     released: Semaphore,
@@ -62,6 +64,7 @@ impl ScriptedUpstream {
         let stage = Arc::new(Stage {
             script: Mutex::new(script.into_iter().collect()),
             received: Mutex::new(Vec::new()),
+            connections: AtomicUsize::new(0),
             arrived: watch::Sender::new(0),
             abandoned: watch::Sender::new(0),
             released: Semaphore::new(0),
@@ -94,6 +97,12 @@ impl ScriptedUpstream {
     #[must_use]
     pub fn count(&self) -> usize {
         lock(&self.stage.received).len()
+    }
+
+    /// Number of connections that were opened, whether or not anything was sent over them.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.stage.connections.load(Ordering::Acquire)
     }
 
     /// All requests, in order of arrival.

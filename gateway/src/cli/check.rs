@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use router_policies::{Action, Certificate, Egress, ModelRef, Route, Trust};
+use router_policies::{Action, Certificate, Egress, ModelRef, Pin, RiskTarget, Route, Trust};
 
 use super::diff::{self, Diff};
 use super::{Failure, say};
@@ -61,7 +61,12 @@ fn check(path: &Path) -> Result<(), Failure> {
     }
     for egress in config.policy.egress() {
         let id = egress.route.id();
-        if let Some(note) = trust_note(egress.route, certificates.get(id.as_ref())) {
+        let certificate = certificates.get(id.as_ref());
+        let notes = [
+            trust_note(egress.route, certificate),
+            pin_note(egress.route, certificate),
+        ];
+        for note in notes.into_iter().flatten() {
             say(&format!("{id}: {note}"));
         }
     }
@@ -93,6 +98,7 @@ fn egress_table(config: &Config) -> Table {
             // What is below the first is asked only when those above fail.
             let first = if place == 0 { first } else { [""; 3] };
             let (host, priced) = target_cells(config, target);
+            let host = host + &unless_found(&route.pin);
             let cells = first
                 .into_iter()
                 .chain([host.as_str(), &target.model, priced]);
@@ -100,6 +106,32 @@ fn egress_table(config: &Config) -> Table {
         }
     }
     table
+}
+
+/// What keeps single requests of a route from leaving.
+fn unless_found(pin: &Pin) -> String {
+    match pin {
+        Pin::OnDetect { names, .. } => format!(", unless found: {}", names.join(", ")),
+        Pin::Never | Pin::Always => String::new(),
+    }
+}
+
+/// What becomes of requests in which a detector finds something.
+fn pin_note(route: &Route, certificate: Option<&Certificate>) -> Option<String> {
+    let (Pin::OnDetect { names, .. }, Some(plan)) = (&route.pin, &route.local) else {
+        return None;
+    };
+    let proven = |target: &RiskTarget| certificate.is_some_and(|c| c.holds_for(target));
+    let until = match &route.trust {
+        Trust::Risk(target) if !proven(target) => "; without a certificate all of them are refused",
+        Trust::Risk(_) | Trust::Threshold(_) | Trust::Everything => "",
+    };
+    Some(format!(
+        "a request in which {} finds something, or that detectors cannot read (images, sound, files, encoded data), \
+         stays here: `{}` answers it or it is refused{until}.",
+        names.join(" or "),
+        plan.model
+    ))
 }
 
 /// The host of a target, and whether its prices are known.

@@ -6,9 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use router_policies::{
-    Commit, Names, Pin, Policy, PolicyDocument, PolicyError, PolicyProblem, Span,
-};
+use router_policies::{Commit, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
 
 use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
@@ -45,6 +43,7 @@ pub(super) fn build(
     // Names as written: a model whose path is wrong is one problem, not also an unknown name in every route.
     let policy = builder.policy(
         &PolicyDocument {
+            detectors: document.detectors,
             defaults: document.defaults,
             presets: document.presets,
             routes: document.routes,
@@ -279,7 +278,6 @@ impl Builder<'_> {
                 ("early_abort", route.early_abort),
                 ("hedge_after", route.hedge_after.is_some()),
                 ("audit", route.audit.is_some()),
-                ("private", matches!(route.pin, Pin::OnDetect(_))),
             ];
             for (key, _) in unkept.into_iter().filter(|(_, asked)| *asked) {
                 self.problem(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use router_policies::{FieldsDocument, PresetDocument, RouteDocument, Span};
+use router_policies::{DetectorDocument, FieldsDocument, PresetDocument, RouteDocument, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +35,9 @@ pub struct Document {
     /// External APIs by name.
     #[serde(default)]
     pub upstreams: BTreeMap<String, UpstreamDocument>,
+    /// Detectors of private data beside the built-in ones, by name; routes name them under `private`.
+    #[serde(default)]
+    pub detectors: BTreeMap<String, DetectorDocument>,
     /// What holds for every route that does not say otherwise.
     #[serde(default)]
     pub defaults: FieldsDocument,

@@ -12,6 +12,7 @@ use super::Exchange;
 use super::decide::{Content, Decided, Told};
 use super::leaves::Leaves;
 use super::relay::{self, Stage};
+use crate::egress::PinnedBy;
 use crate::fault::{Fault, FaultKind};
 use crate::learning::Said;
 use crate::ledger::{Account, Settlement};
@@ -99,6 +100,9 @@ impl Exchange {
             "x-smallfirst-source",
             told.map_or("held", |t| t.source.as_str()),
         );
+        if let Some(by) = self.clearance.pinned() {
+            put("x-smallfirst-pinned", &by.word());
+        }
         if let Some(told) = told {
             put("x-smallfirst-reason", told.reason);
             if let Some(confidence) = told.confidence {
@@ -121,11 +125,13 @@ impl Exchange {
             ..settlement
         };
         let (id, route) = (self.id, self.route.id().into_owned());
+        let pinned = self.clearance.pinned().map(PinnedBy::word);
         let (account, rest) = self.part();
         let receipt = account.settle(settlement).await;
         let latency_ms = u64::try_from(receipt.latency.as_millis()).unwrap_or(u64::MAX);
         let (source, reason) = (told.source.as_str(), told.reason);
-        tracing::info!(request_id = %id, route, source, reason, latency_ms, "answered");
+        let pinned = pinned.as_deref();
+        tracing::info!(request_id = %id, route, source, reason, pinned, latency_ms, "answered");
         leaves.hand_over(rest, receipt, said);
     }
 

@@ -72,12 +72,9 @@ impl Exchange {
                 judged: None,
             })
         };
-        let Some(plan) = self
-            .route
-            .local
-            .as_ref()
-            .filter(|_| self.route.action.answers_locally())
-        else {
+        // What must not leave is answered here whatever the action; nobody else may.
+        let answers = self.route.action.answers_locally() || self.clearance.pinned().is_some();
+        let Some(plan) = self.route.local.as_ref().filter(|_| answers) else {
             return escalate(Reason::Policy);
         };
         if self.local_obstacle(plan).is_some() {

@@ -1,6 +1,7 @@
 //! A chat request: the fields the gateway acts on are typed, everything else stays as it came.
 
 use local_engine::Message;
+use router_policies::{Detectors, Finding};
 use serde_json::{Map, Value, json};
 
 use crate::fault::{Fault, FaultKind};
@@ -89,6 +90,16 @@ impl ChatRequest {
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.body.get("user").and_then(Value::as_str)
+    }
+
+    /// What the detectors find in the body, which is what leaves if the request does, or that they cannot read it.
+    #[must_use]
+    pub fn inspect(&self, detectors: &Detectors) -> Option<Finding> {
+        let unreadable = || {
+            let readable = self.raw_messages().all(has_only_text);
+            (!readable).then_some(Finding::Unreadable)
+        };
+        detectors.find_in_fields(&self.body).or_else(unreadable)
     }
 
     /// What keeps a local text model from answering, if anything.
@@ -275,6 +286,19 @@ fn is_plain(message: &Value) -> bool {
     (is_system(role) || role == "user" || role == "assistant")
         && message.get("tool_calls").is_none_or(is_empty)
         && text_of(message.get("content")).is_some()
+}
+
+/// Whether detectors can read all of a message: parts of kinds that are not known count as unreadable.
+fn has_only_text(message: &Value) -> bool {
+    let readable = |part: &Value| {
+        let kind = part.get("type").and_then(Value::as_str);
+        part.is_string() || matches!(kind, Some("text" | "refusal"))
+    };
+    match message.get("content") {
+        None | Some(Value::Null | Value::String(_)) => true,
+        Some(Value::Array(parts)) => parts.iter().all(readable),
+        Some(_) => false,
+    }
 }
 
 /// The text of a content, which is a string or an array of text parts; `None` for anything else.

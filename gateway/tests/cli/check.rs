@@ -43,6 +43,61 @@ fn a_good_configuration_gets_its_egress_table() {
 }
 
 #[test]
+fn what_detectors_hold_back_is_told() {
+    let private = GOOD
+        .replace(
+            "models:\n",
+            "detectors:\n  ticket: { regex: 'TCK-[0-9]+' }\nmodels:\n",
+        )
+        .replace(
+            "    threshold: 95%\n",
+            "    threshold: 95%\n    private: [pii, ticket]\n",
+        )
+        .replace("    risk: ", "    private: [email]\n    risk: ");
+    let folder = folder(&private);
+    let output = run(folder.path(), &["check", "--config", "config.yaml"]);
+    assert!(output.status.success(), "{output:?}");
+    insta::assert_snapshot!(unpadded(&output.stdout), @r"
+    config.yaml: no problems
+    ────────────────────────────────────────────────────────────────────────────────────────────────────────
+     route     action        local model   may reach                                      as model   priced
+    ════════════════════════════════════════════════════════════════════════════════════════════════════════
+     triage    local-first   small         large (127.0.0.1), unless found: email         big        yes
+    ────────────────────────────────────────────────────────────────────────────────────────────────────────
+     private   local-only    small         nothing outside                                -          -
+    ────────────────────────────────────────────────────────────────────────────────────────────────────────
+     drafts    local-first   small         large (127.0.0.1), unless found: pii, ticket   big        yes
+    ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    triage: has no certificate, so everything escalates. Make one: `smallfirst calibrate --config FILE --route triage LABELLED.jsonl`
+    triage: a request in which email finds something, or that detectors cannot read (images, sound, files, encoded data), stays here: `small` answers it or it is refused; without a certificate all of them are refused.
+    private: accepts every draft of the right form; nothing is proven.
+    drafts: accepts drafts from a confidence of 95 % on. A fixed threshold proves nothing: no bound on the answers that the upstream would have given better, no notice when model or traffic change. Declare `risk` and run `smallfirst calibrate` for that.
+    drafts: a request in which pii or ticket finds something, or that detectors cannot read (images, sound, files, encoded data), stays here: `small` answers it or it is refused.
+    ");
+}
+
+#[test]
+fn a_detector_that_is_not_there_has_its_nearest() {
+    let config = GOOD.replace(
+        "    threshold: 95%\n",
+        "    threshold: 95%\n    private: [CREDIT_CARD, emial]\n",
+    );
+    insta::assert_snapshot!(refused(&config), @r"
+    config.yaml:19:15: error: routes[2].private[0]: there is no detector `CREDIT_CARD`
+    19 |     private: [CREDIT_CARD, emial]
+       |               ^^^^^^^^^^^
+      = help: did you mean `card`?
+
+    config.yaml:19:28: error: routes[2].private[1]: there is no detector `emial`
+    19 |     private: [CREDIT_CARD, emial]
+       |                            ^^^^^
+      = help: did you mean `email`?
+
+    config.yaml: 2 problems
+    ");
+}
+
+#[test]
 fn broken_yaml_has_its_place_and_its_line() {
     insta::assert_snapshot!(refused("routes:\n  - name: [all\n"), @r"
     config.yaml:2:11: error: unclosed bracket '['

@@ -1,6 +1,7 @@
 //! From documents to routes, collecting every problem on the way.
 
 mod answer;
+mod detectors;
 mod layers;
 mod local;
 mod matching;
@@ -19,6 +20,7 @@ use super::{Names, Policy, PolicyNotice, PolicyWarning, Route};
 use crate::document::{PolicyDocument, RouteDocument};
 use crate::error::{PolicyError, PolicyProblem};
 use crate::units::Span;
+use detectors::Declared;
 use layers::{Found, Layers};
 use presets::Presets;
 
@@ -31,6 +33,7 @@ pub(super) fn compile(
     if document.routes.is_empty() {
         problems.add("routes", PolicyProblem::NoRoutes);
     }
+    let declared = Declared::new(&document.detectors, &mut problems);
     let mut presets = Presets::new(&document.presets, &mut problems);
     let mut first_of: HashMap<&str, usize> = HashMap::new();
     let mut routes: Vec<Arc<Route>> = Vec::new();
@@ -42,7 +45,7 @@ pub(super) fn compile(
             &path,
             entry,
             &layers,
-            &mut Context::new(names, &mut problems),
+            &mut Context::new(names, &declared, &mut problems),
         );
         if let Some(first) = routes.iter().position(|r| r.matcher.covers(&route.matcher)) {
             let by = routes
@@ -112,12 +115,21 @@ fn warnings(presets: &Presets<'_>) -> Arc<[PolicyWarning]> {
 /// What every part of the compilation needs.
 struct Context<'a, 'b> {
     names: &'a Names<'a>,
+    detectors: &'a Declared<'a>,
     problems: &'b mut Problems,
 }
 
 impl<'a, 'b> Context<'a, 'b> {
-    const fn new(names: &'a Names<'a>, problems: &'b mut Problems) -> Self {
-        Self { names, problems }
+    const fn new(
+        names: &'a Names<'a>,
+        detectors: &'a Declared<'a>,
+        problems: &'b mut Problems,
+    ) -> Self {
+        Self {
+            names,
+            detectors,
+            problems,
+        }
     }
 
     fn add(&mut self, path: impl AsRef<str>, problem: PolicyProblem) {

@@ -8,6 +8,7 @@ use super::local::LocalPlan;
 use super::split::{Asker, Split};
 use crate::document::{BudgetAction, BudgetPeriod};
 use crate::matcher::Matcher;
+use crate::privacy::Detectors;
 use crate::risk::RiskTarget;
 use crate::units::{Amount, Factor, Probability};
 
@@ -26,7 +27,8 @@ pub struct Route {
     /// Who may answer. [`Action::Split`] never comes out of [`for_asker`](Self::for_asker).
     pub action: Action,
     /// How the local model drafts. Present unless the action is [`Action::UpstreamOnly`] or [`Action::Split`]; an
-    /// upstream-only route has it only where `pin` is [`Pin::OnDetect`], for the requests that must not leave.
+    /// upstream-only route has it only for the requests that must not leave: where `pin` is [`Pin::OnDetect`], or the
+    /// budget says [`BudgetAction::LocalOnly`].
     pub local: Option<LocalPlan>,
     /// Where a request goes that leaves. Present unless the action is [`Action::LocalOnly`] or [`Action::Split`], where
     /// it is always absent, even if the file names one: nothing can leave by mistake.
@@ -150,8 +152,23 @@ pub enum Pin {
     Never,
     /// No request may leave.
     Always,
-    /// Those in which one of these detectors finds something: at least one, sorted, none twice.
-    OnDetect(Arc<[String]>),
+    /// Those in which a detector finds something.
+    OnDetect {
+        /// The detectors as the file names them: at least one, sorted, none twice.
+        names: Arc<[String]>,
+        /// What they stand for.
+        detectors: Detectors,
+    },
+}
+
+impl Pin {
+    /// Whether one of its detectors finds something in `text`.
+    pub fn finds(&self, text: &str) -> bool {
+        match self {
+            Self::OnDetect { detectors, .. } => detectors.find(text).is_some(),
+            Self::Never | Self::Always => false,
+        }
+    }
 }
 
 /// A model of an external API.

@@ -16,7 +16,6 @@ const NAMES: Names<'static> = Names {
     local_models: &["demo", "qwen3"],
     upstreams: &["openai", "anthropic"],
     adapters: &[],
-    detectors: &["email", "card"],
     teams: Some(&["support", "sales"]),
 };
 

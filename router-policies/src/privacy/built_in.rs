@@ -18,14 +18,6 @@ pub enum BuiltIn {
     Card,
     /// International bank account numbers, by country length; check digits modulo 97 (ISO 13616).
     Iban,
-    /// IPv4 and IPv6 addresses, except loopback and unspecified ones. No check digit.
-    IpAddress,
-    /// Keys of well-known services by their prefix, and values of high entropy assigned to a name such as `api_key`.
-    ApiKey,
-    /// The first line of a private key in PEM form.
-    PrivateKey,
-    /// JSON web tokens.
-    Jwt,
     /// US Social Security numbers, grouped 3-2-4, or ungrouped next to "SSN". No check digit.
     UsSsn,
     /// US individual taxpayer numbers, grouped 3-2-4, or ungrouped next to "ITIN". No check digit.
@@ -72,15 +64,47 @@ pub enum BuiltIn {
     CnResidentId,
     /// Australian tax file numbers next to "TFN"; check modulo 11.
     AuTfn,
+    /// IPv4 and IPv6 addresses, except loopback and unspecified ones. No check digit.
+    IpAddress,
+    /// Keys of well-known services by their prefix, and values of high entropy assigned to a name such as `api_key`.
+    ApiKey,
+    /// The first line of a private key in PEM form.
+    PrivateKey,
+    /// JSON web tokens.
+    Jwt,
 }
 
+/// What other gateways and recognisers call a kind.
+const ELSEWHERE: [(&str, &[&str]); 9] = [
+    ("email", &["emailaddress", "mail"]),
+    ("phone", &["phonenumber", "telephone", "usphone"]),
+    (
+        "card",
+        &[
+            "creditcard",
+            "creditcardnumber",
+            "paymentcard",
+            "visa",
+            "mastercard",
+            "amex",
+        ],
+    ),
+    ("iban", &["ibancode", "bankaccount"]),
+    ("ip-address", &["ip", "ipv4", "ipv6"]),
+    ("us-ssn", &["ssn", "socialsecuritynumber"]),
+    ("api-key", &["awsaccesskey", "githubtoken", "token"]),
+    ("secret", &["secrets", "credentials", "password"]),
+    ("pii", &["personaldata", "personal", "gdpr"]),
+];
+
 /// Groups: a name that stands for several kinds.
-const GROUPS: [(&str, &[BuiltIn]); 2] = [
+const GROUPS: [(&str, &[BuiltIn]); 3] = [
+    ("pii", BuiltIn::PERSONAL),
     (
         "secret",
         &[BuiltIn::ApiKey, BuiltIn::PrivateKey, BuiltIn::Jwt],
     ),
-    ("national-id", BuiltIn::ALL.split_at(8).1),
+    ("national-id", BuiltIn::PERSONAL.split_at(4).1),
 ];
 
 impl BuiltIn {
@@ -90,10 +114,6 @@ impl BuiltIn {
         Self::Phone,
         Self::Card,
         Self::Iban,
-        Self::IpAddress,
-        Self::ApiKey,
-        Self::PrivateKey,
-        Self::Jwt,
         Self::UsSsn,
         Self::UsItin,
         Self::UkNino,
@@ -117,7 +137,14 @@ impl BuiltIn {
         Self::InAadhaar,
         Self::CnResidentId,
         Self::AuTfn,
+        Self::IpAddress,
+        Self::ApiKey,
+        Self::PrivateKey,
+        Self::Jwt,
     ];
+
+    /// What identifies a person or their money. Not among them: IP addresses, which the traffic of agents is full of.
+    const PERSONAL: &'static [Self] = Self::ALL.split_at(27).0;
 
     /// The name.
     pub const fn as_str(self) -> &'static str {
@@ -156,8 +183,8 @@ impl BuiltIn {
         }
     }
 
-    /// The kinds that a name stands for: one for the name of a kind, several for the name of a group (`secret`,
-    /// `national-id`), none for any other text.
+    /// The kinds that a name stands for: one for the name of a kind, several for the name of a group (`pii`,
+    /// `secret`, `national-id`), none for any other text.
     pub fn named(name: &str) -> &'static [Self] {
         let group = GROUPS.iter().find(|(group, _)| *group == name);
         match group {
@@ -167,6 +194,15 @@ impl BuiltIn {
                 .find(|kind| kind.as_str() == name)
                 .map_or(&[], std::slice::from_ref),
         }
+    }
+
+    /// Our name for what other tools call `name`, for hints. Only letters and digits of it count.
+    pub fn known_elsewhere_as(name: &str) -> Option<&'static str> {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        let wanted = letters.collect::<String>().to_ascii_lowercase();
+        let entry = ELSEWHERE.iter();
+        let mut entry = entry.filter(|(_, names)| names.contains(&wanted.as_str()));
+        entry.next().map(|(ours, _)| *ours)
     }
 
     /// All names that [`named`](Self::named) knows, groups last.

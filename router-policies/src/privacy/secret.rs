@@ -88,7 +88,7 @@ pub(super) fn find_assigned(site: &Site<'_>) -> Option<Range<usize>> {
     let padding = after
         .iter()
         .take(4)
-        .take_while(|b| matches!(b, b' ' | b'"' | b'\'' | b'=' | b'`'))
+        .take_while(|b| matches!(b, b' ' | b'\n' | b'"' | b'\'' | b'=' | b'`'))
         .count();
     let rest = after.get(padding..)?;
     // `Authorization: Bearer VALUE`.

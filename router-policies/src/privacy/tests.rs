@@ -1,6 +1,7 @@
 //! Published test numbers are found, their near misses are not, and nothing about a text can break a pass.
 
 mod folding;
+mod json;
 mod nets;
 mod numbers;
 mod patterns;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::vec;
 
 use bytes::Bytes;
@@ -25,6 +26,7 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(super) async fn accept(listener: TcpListener, stage: Arc<Stage>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        stage.connections.fetch_add(1, Ordering::AcqRel);
         let stage = Arc::clone(&stage);
         connections.spawn(async move {
             let service = service_fn(move |request| answer(Arc::clone(&stage), request));

@@ -1,6 +1,5 @@
 //! One route and all its meanings.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use super::super::nearest::nearest;
 use super::super::{Action, Commit, Pin, Route, Trust};
 use super::layers::{Layers, RiskKeys, TrustKeys};
 use super::matching::matcher;
-use super::{Context, local, spending, split, upstream};
+use super::{Context, detectors, local, spending, split, upstream};
 use crate::document::{
     ActionDocument, BudgetAction, CommitDocument, PrivateDocument, RouteDocument,
 };
@@ -144,10 +143,11 @@ pub(super) fn answering(
     let leaves = action != Action::LocalOnly;
     let mut chain = chain.into_iter().filter(|_| leaves);
     let budget = spending::budget(layers, context);
-    if !has_local && budget.is_some_and(|budget| budget.then == BudgetAction::LocalOnly) {
+    let ends_here = budget.is_some_and(|budget| budget.then == BudgetAction::LocalOnly);
+    if !has_local && ends_here {
         context.add(site.path, PolicyProblem::BudgetWithoutLocal);
     }
-    let keeps_local = action != Action::UpstreamOnly || pin != Pin::Never;
+    let keeps_local = action != Action::UpstreamOnly || pin != Pin::Never || ends_here;
     Route {
         local: local.filter(|_| keeps_local),
         upstream: chain.next(),
@@ -214,31 +214,11 @@ fn pin(layers: &Layers, context: &mut Context<'_, '_>) -> Pin {
     let Some(found) = layers.find("private", |fields| fields.private.as_ref()) else {
         return Pin::Never;
     };
-    let detectors = match found.value {
-        PrivateDocument::All(true) => return Pin::Always,
-        PrivateDocument::All(false) => return Pin::Never,
-        PrivateDocument::Detected(detectors) => detectors,
-    };
-    if detectors.is_empty() {
-        context.add(&found.at, PolicyProblem::NoDetectors);
+    match found.value {
+        PrivateDocument::All(true) => Pin::Always,
+        PrivateDocument::All(false) => Pin::Never,
+        PrivateDocument::Detected(names) => detectors::pin(&found.at, names, context),
     }
-    for (index, name) in detectors.iter().enumerate() {
-        if !context.names.detectors.contains(&name.as_str()) {
-            let problem = PolicyProblem::UnknownDetector {
-                nearest: nearest(name, context.names.detectors).map(str::to_owned),
-                known: context
-                    .names
-                    .detectors
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect(),
-                name: name.clone(),
-            };
-            context.add(format!("{}[{index}]", found.at), problem);
-        }
-    }
-    let sorted: BTreeSet<&String> = detectors.iter().collect();
-    Pin::OnDetect(sorted.into_iter().cloned().collect())
 }
 
 /// A route that is pinned as a whole is local-only from here on, so that everything that obeys the action obeys the pin.

@@ -10,7 +10,6 @@ const NAMES: Names<'static> = Names {
     local_models: &["demo"],
     upstreams: &["openai"],
     adapters: &[],
-    detectors: &[],
     teams: None,
 };
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{compile, route};
+use super::{compile, compile_whole, route};
 use crate::document::BudgetAction;
 use crate::policy::{Action, Answer, Asker, Commit, ModelRef, Pin, Sampling, Trust};
 
@@ -107,9 +107,41 @@ fn detectors_pin_requests_and_keep_the_plan_to_answer_them() {
     )]))
     .unwrap();
     let route = &policy.routes()[0];
-    let detectors = ["card".to_owned(), "email".to_owned()];
-    assert_eq!(route.pin, Pin::OnDetect(detectors.into()));
+    let Pin::OnDetect { names, detectors } = &route.pin else {
+        panic!("not pinned: {:?}", route.pin);
+    };
+    assert_eq!(names[..], ["card", "email"]);
+    assert_eq!(detectors.names(), ["email", "card"]);
     assert!(route.local.is_some() && route.upstream.is_some());
+}
+
+#[test]
+fn detectors_of_ones_own_are_named_like_the_built_in_ones() {
+    let document = json!({
+        "detectors": {
+            "ticket": {"regex": "TCK-[0-9]{6}"},
+            "customer": {"any_of": ["email", "ticket", "secret"]},
+        },
+        "routes": [route("a", json!({"private": ["customer", "ticket"]}))],
+    });
+    let policy = compile_whole(document).unwrap();
+    let Pin::OnDetect { names, detectors } = &policy.routes()[0].pin else {
+        panic!("not pinned");
+    };
+    assert_eq!(names[..], ["customer", "ticket"]);
+    let all = ["email", "api-key", "private-key", "jwt", "ticket"];
+    assert_eq!(detectors.names(), all);
+}
+
+#[test]
+fn a_spent_budget_leaves_the_plan_to_answer_with() {
+    let budget = json!({"max": "1", "then": "local-only"});
+    let policy = compile(json!([route(
+        "a",
+        json!({"action": "upstream-only", "budget": budget})
+    )]))
+    .unwrap();
+    assert!(policy.routes()[0].local.is_some());
 }
 
 #[test]

@@ -61,6 +61,85 @@ fn of_splits() {
 }
 
 #[test]
+fn of_detectors() {
+    let of = |detectors: Value| {
+        let document = json!({ "detectors": detectors, "routes": [super::route("a", json!({}))] });
+        let problems = super::compile_whole(document).unwrap_err();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        told.join("\n")
+    };
+    for (detectors, begins) in [
+        (
+            json!({"t": {}}),
+            "detectors.t: a detector is a pattern or a name for several; write one of",
+        ),
+        (
+            json!({"t": {"regex": "x", "any_of": ["email"]}}),
+            "detectors.t: a detector is a pattern",
+        ),
+        (
+            json!({"t": {"regex": "("}}),
+            "detectors.t: the pattern of `t` cannot be used",
+        ),
+        (
+            json!({"t": {"regex": "x*"}}),
+            "detectors.t: the pattern of `t` matches the empty text",
+        ),
+        (
+            json!({"T t": {"regex": "x"}}),
+            "detectors.T t: `T t` cannot name a detector",
+        ),
+        (
+            json!({"pii": {"regex": "x"}}),
+            "detectors.pii: there is already a detector `pii`",
+        ),
+        (
+            json!({"email": {"any_of": ["phone"]}}),
+            "detectors.email: there is already a detector",
+        ),
+        (
+            json!({"t": {"any_of": []}}),
+            "detectors.t.any_of: an empty list detects nothing",
+        ),
+        (
+            json!({"t": {"any_of": ["t"]}}),
+            "detectors.t.any_of[0]: `t` stands for several",
+        ),
+        (
+            json!({"t": {"any_of": ["phne"]}}),
+            "detectors.t.any_of[0]: there is no detector `phne`; did you mean `phone`?",
+        ),
+    ] {
+        let told = of(detectors.clone());
+        assert!(
+            told.starts_with(begins) && !told.contains('\n'),
+            "{detectors}: {told}"
+        );
+    }
+    let many: serde_json::Map<_, _> = (0..101)
+        .map(|n| (format!("t{n}"), json!({"regex": "x"})))
+        .collect();
+    assert!(of(many.into()).starts_with("detectors: there are more than 100 detectors"));
+}
+
+#[test]
+fn names_of_other_tools_are_understood() {
+    for (name, ours) in [
+        ("CREDIT_CARD", "card"),
+        ("EMAIL_ADDRESS", "email"),
+        ("phoneNumber", "phone"),
+        ("ssn", "us-ssn"),
+        ("secrets", "secret"),
+        ("IBAN_CODE", "iban"),
+    ] {
+        each_has_one([(
+            json!({ "private": [name] }),
+            &format!("routes[0].private[0]: there is no detector `{name}`; did you mean `{ours}`?"),
+        )]);
+    }
+}
+
+#[test]
 fn of_private_routes() {
     each_has_one([
         (

@@ -88,6 +88,10 @@ fn what_cannot_be_used_is_refused() {
         "too large"
     );
     assert!(matches!(
+        refused(&[pattern("a", r"\Ax\z")]),
+        DetectorError::Pattern { .. }
+    ));
+    assert!(matches!(
         refused(&[pattern("a", "x*")]),
         DetectorError::MatchesNothing { .. }
     ));
