@@ -10,9 +10,10 @@
 //! 3. [`Detectors`] say whether its texts hold private data, so that it must not leave;
 //! 4. the local engine's [`TokenSignal`]s are folded into [`Signals`] and become [`Features`];
 //! 5. a draft that will be rejected anyway is given up before its end: [`Judge::stop`];
-//! 6. [`check`] rejects drafts that are wrong whatever the model thinks of them;
+//! 6. [`check`] rejects drafts that are wrong whatever the model thinks of them, [`inspect`] finds what makes them doubtful;
 //! 7. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
-//! 8. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`].
+//! 8. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`]; while serving, a
+//!    [`SharedScorer`] learns from those of all routes.
 
 mod certificate;
 mod checkpoint;
@@ -67,10 +68,10 @@ pub use risk::{
     Certified, Estimate, LiveProof, Proof, RiskTarget, TargetError, binomial_cdf, certify, least_n,
     thresholds, upper_bound,
 };
-pub use scorer::{Scorer, ScorerError};
+pub use scorer::{Scorer, ScorerError, SharedScorer};
 pub use signals::{
     FeatureError, Features, Finish, Marker, PromptSignal, Role, Signals, Soft, TokenSignal,
 };
 pub use units::{Amount, Factor, Probability, Span, UnitError};
-pub use validators::check;
+pub use validators::{CallProblem, ToolCall, ToolChoice, Tools, ToolsError, check, inspect};
 pub use verdict::{Assessment, Judge, LearningCause, Reason, UnknownReason, Verdict};

@@ -2,7 +2,9 @@
 
 pub(crate) mod calibration;
 mod fit;
+mod gaussian;
 pub(crate) mod logistic;
+mod shared;
 mod standard;
 
 #[cfg(test)]
@@ -14,7 +16,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use self::calibration::Calibration;
-use self::standard::{Term, standardise};
+use self::fit::linear;
+pub use self::shared::SharedScorer;
+use self::standard::Term;
 use crate::number::sigmoid;
 use crate::signals::Features;
 use crate::units::Probability;
@@ -25,7 +29,8 @@ use crate::units::Probability;
 /// Two kinds:
 /// * *plain*, [`Scorer::from_probability`]: `1 - p` with `p` the model's own probability of the draft. Orders well on
 ///   short answers; is not calibrated.
-/// * *learnt*, [`Scorer::fit`]: ridge logistic regression on all features, then calibrated.
+/// * *learnt*, [`Scorer::fit`] from labels at once, [`SharedScorer`] one by one: logistic regression on all features, held
+///   near the plain scorer where labels are few, then calibrated.
 ///
 /// One that was stored by another version of the features can be read, so that a certificate can say why it is void
 /// ([`Certificate::covers`](crate::Certificate::covers)); it finds every draft certainly bad.
@@ -57,7 +62,7 @@ const fn first_version() -> u32 {
     1
 }
 
-/// A fitted scorer: `p_bad = calibration(intercept + Σ weight · standardised feature)`.
+/// A fitted scorer: `p_bad = calibration(intercept + plain · standardised plain log-odds + Σ weight · standardised feature)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Learnt {
@@ -69,6 +74,8 @@ struct Learnt {
     bad: u64,
     /// Log-odds of an average draft, before calibration.
     intercept: f64,
+    /// Weight of the plain scorer's log-odds.
+    plain: f64,
     /// One per feature, in the order of [`Features::NAMES`].
     terms: Vec<Term>,
     calibration: Calibration,
@@ -110,8 +117,8 @@ impl Scorer {
     /// Fits a scorer to labelled drafts; `true` marks a bad one.
     ///
     /// Features are standardised (those that are distances from certainty on a log scale), weights are found by
-    /// ridge logistic regression with a penalty of `½·Σ weight²` on standardised features, which is a standard
-    /// normal prior and leaves the intercept free. The output is then calibrated on out-of-fold scores of the same
+    /// logistic regression with a standard normal prior, around the plain scorer's word for its own weight and around
+    /// zero for all others; the intercept is free. The output is then calibrated on out-of-fold scores of the same
     /// rows (5 folds, dealt in turn to bad and to good rows): centred isotonic regression from 200 labels on, Platt's
     /// sigmoid below. Deterministic: equal rows in equal order give equal scorers.
     ///
@@ -147,15 +154,18 @@ impl Scorer {
         }
     }
 
-    /// The names and weights of the standardised features, for people to read; empty for the plain scorer.
+    /// The names and weights of what it goes by, for people to read: log-odds per standard deviation. First the plain
+    /// scorer's log-odds, then the features; empty for the plain scorer.
     pub fn weights(&self) -> Vec<(&str, f64)> {
         match &self.kind {
             Kind::Probability { .. } | Kind::Outdated { .. } => Vec::new(),
-            Kind::Learnt(learnt) => learnt
-                .terms
-                .iter()
-                .map(|t| (t.feature.as_str(), t.weight))
-                .collect(),
+            Kind::Learnt(learnt) => {
+                let terms = learnt.terms.iter();
+                let terms = terms.map(|t| (t.feature.as_str(), t.weight));
+                std::iter::once(("draft_log_odds", learnt.plain))
+                    .chain(terms)
+                    .collect()
+            }
         }
     }
 }
@@ -164,7 +174,16 @@ impl Learnt {
     /// Log-odds of being bad.
     fn calibrated(&self, features: &Features) -> f64 {
         self.calibration
-            .log_odds(linear(self.intercept, &self.terms, features))
+            .log_odds(linear([self.intercept, self.plain], &self.terms, features))
+    }
+
+    /// With the weights of a vector of inputs.
+    fn with_weights(mut self, weights: &[f64; fit::INPUTS]) -> Self {
+        let [_, _, weights @ ..] = weights;
+        for (term, weight) in self.terms.iter_mut().zip(weights) {
+            term.weight = *weight;
+        }
+        self
     }
 
     fn verify(&self) -> Result<(), ScorerError> {
@@ -176,20 +195,21 @@ impl Learnt {
         {
             return Err(ScorerError::Damaged("its features are others"));
         }
-        if !(self.intercept.is_finite() && self.terms.iter().all(Term::is_sound)) {
+        let free = [self.intercept, self.plain];
+        if !(free.iter().all(|w| w.is_finite()) && self.terms.iter().all(Term::is_sound)) {
             return Err(ScorerError::Damaged("a number is out of range"));
         }
         self.calibration.verify()
     }
 }
 
-/// Log-odds before calibration.
-fn linear(intercept: f64, terms: &[Term], features: &Features) -> f64 {
-    let inputs = standardise(terms, features);
-    terms
-        .iter()
-        .zip(inputs)
-        .fold(intercept, |sum, (term, input)| sum + term.weight * input)
+/// Log-odds of the plain scorer, without the loss of digits that its probability has near 0; finite.
+fn plain_log_odds(features: &Features) -> f64 {
+    /// Beyond this, more is not known better.
+    const CUT: f64 = 16.0;
+    let logprob = features.draft_logprob().min(0.0);
+    let p_bad = -logprob.exp_m1();
+    (p_bad.ln() - logprob).clamp(-CUT, CUT)
 }
 
 impl<'de> Deserialize<'de> for Scorer {

@@ -238,6 +238,8 @@ impl Signals {
             if self.prompt.is_some() { 1.0 } else { 0.0 },
             0.0,
             0.0,
+            0.0,
+            0.0,
         ])
     }
 

@@ -2,7 +2,8 @@
 
 use super::Doubt;
 use crate::number::{count, real};
-use crate::scorer::{ScorerError, logistic};
+use crate::scorer::ScorerError;
+use crate::scorer::logistic::{self, Prior};
 
 /// Ridge logistic regression on standardised numbers: the log-odds that the upstream would have served a request better.
 ///
@@ -56,7 +57,7 @@ impl NamedScorer {
             .collect();
         let penalty = std::array::from_fn(|i| if i == 0 { 0.0 } else { 1.0 });
         let [intercept, weights @ ..] =
-            logistic::minimise(&inputs, penalty).ok_or(ScorerError::NoOptimum)?;
+            logistic::minimise(&inputs, &Prior::ridge(penalty)).ok_or(ScorerError::NoOptimum)?;
         scorer.intercept = intercept;
         for (term, weight) in scorer.terms.iter_mut().zip(weights) {
             term.2 = weight;

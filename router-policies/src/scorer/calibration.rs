@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ScorerError;
-use super::logistic;
+use super::logistic::{self, Prior};
 use crate::number::{count, logit, real};
 use crate::units::Probability;
 
@@ -37,6 +37,12 @@ pub(crate) struct Step {
 const LEAST_SLOPE: f64 = 0.01;
 
 impl Calibration {
+    /// Scores are what they say.
+    pub(crate) const NONE: Self = Self::Platt {
+        slope: 1.0,
+        intercept: 0.0,
+    };
+
     /// Platt's sigmoid, with his smoothed targets, fitted to scores and labels of both kinds.
     pub(crate) fn platt(scored: &[(f64, bool)]) -> Result<Self, ScorerError> {
         let bad = real(count(scored.iter().filter(|(_, bad)| *bad).count()));
@@ -47,7 +53,7 @@ impl Calibration {
             .map(|&(score, bad)| ([1.0, score], targets[usize::from(bad)]))
             .collect();
         let [intercept, slope] =
-            logistic::minimise(&rows, [0.0, 0.0]).ok_or(ScorerError::NoOptimum)?;
+            logistic::minimise(&rows, &Prior::ridge([0.0, 0.0])).ok_or(ScorerError::NoOptimum)?;
         if slope >= LEAST_SLOPE {
             return Ok(Self::Platt { slope, intercept });
         }

@@ -1,22 +1,41 @@
 //! Fitting a scorer to labelled drafts.
 
 use super::calibration::Calibration;
+use super::logistic::{self, Prior};
 use super::standard::{Term, standardise, terms};
-use super::{Learnt, ScorerError, logistic};
+use super::{Learnt, ScorerError, plain_log_odds};
 use crate::number::count;
 use crate::signals::Features;
 
 /// Fewest rows of each kind to learn from: with 5 folds, every fit then sees both kinds.
-const LEAST_OF_EACH: u64 = 5;
+pub(super) const LEAST_OF_EACH: u64 = 5;
 /// Folds for out-of-fold scores.
 const FOLDS: usize = 5;
 /// Labels from which on isotonic regression has enough to go by.
-const ISOTONIC_FROM: usize = 200;
+pub(super) const ISOTONIC_FROM: usize = 200;
 /// Weight of the ridge: that of a standard normal prior on standardised features.
 const RIDGE: f64 = 1.0;
 
-/// The features and the constant.
-const INPUTS: usize = Features::COUNT + 1;
+/// The constant, the plain scorer's log-odds and the features.
+pub(super) const INPUTS: usize = Features::COUNT + 2;
+/// Position of the plain scorer's log-odds among the inputs.
+pub(super) const PLAIN: usize = 1;
+
+/// Log-odds of the plain scorer that count as nothing in particular, and what counts as one unit of them.
+const PLAIN_CENTRE: f64 = -4.0;
+const PLAIN_SCALE: f64 = 4.0;
+/// Language models are surer of their answers than they are right: about one nat of theirs in two.
+const PLAIN_WEIGHT: f64 = 2.0;
+/// Log-odds of a bad draft whose plain log-odds are in the centre.
+const CONSTANT: f64 = -2.0;
+
+/// What is believed before any label: the plain scorer's word, halved.
+pub(super) fn prior_mean() -> [f64; INPUTS] {
+    let mut mean = [0.0; INPUTS];
+    let [constant, plain, ..] = &mut mean;
+    (*constant, *plain) = (CONSTANT, PLAIN_WEIGHT);
+    mean
+}
 
 pub(super) fn fit(rows: &[(Features, bool)]) -> Result<Learnt, ScorerError> {
     let bad = count(rows.iter().filter(|(_, bad)| *bad).count());
@@ -34,12 +53,17 @@ pub(super) fn fit(rows: &[(Features, bool)]) -> Result<Learnt, ScorerError> {
     } else {
         Calibration::platt(&scored)?
     };
-    let Linear { intercept, terms } = Linear::fit(rows.iter())?;
+    let Linear {
+        intercept,
+        plain,
+        terms,
+    } = Linear::fit(rows.iter())?;
     Ok(Learnt {
         version: Features::VERSION,
         labels,
         bad,
         intercept,
+        plain,
         terms,
         calibration,
     })
@@ -75,6 +99,7 @@ fn out_of_fold(rows: &[(Features, bool)]) -> Result<Vec<(f64, bool)>, ScorerErro
 /// A scorer before calibration.
 struct Linear {
     intercept: f64,
+    plain: f64,
     terms: Vec<Term>,
 }
 
@@ -87,24 +112,43 @@ impl Linear {
         let inputs: Vec<([f64; INPUTS], f64)> = rows
             .map(|(features, bad)| (inputs(&terms, features), if *bad { 1.0 } else { 0.0 }))
             .collect();
-        let penalty = std::array::from_fn(|i| if i == 0 { 0.0 } else { RIDGE });
-        let weights = logistic::minimise(&inputs, penalty).ok_or(ScorerError::NoOptimum)?;
-        let [intercept, weights @ ..] = weights;
+        let prior = Prior {
+            mean: prior_mean(),
+            precision: std::array::from_fn(|i| if i == 0 { 0.0 } else { RIDGE }),
+        };
+        let weights = logistic::minimise(&inputs, &prior).ok_or(ScorerError::NoOptimum)?;
+        let [intercept, plain, weights @ ..] = weights;
         for (term, weight) in terms.iter_mut().zip(weights) {
             term.weight = weight;
         }
-        Ok(Self { intercept, terms })
+        Ok(Self {
+            intercept,
+            plain,
+            terms,
+        })
     }
 
     fn score(&self, features: &Features) -> f64 {
-        super::linear(self.intercept, &self.terms, features)
+        linear([self.intercept, self.plain], &self.terms, features)
     }
 }
 
-/// A constant 1 and the standardised features.
-fn inputs(terms: &[Term], features: &Features) -> [f64; INPUTS] {
+/// A constant 1, the plain scorer's log-odds and the features, all standardised.
+pub(super) fn inputs(terms: &[Term], features: &Features) -> [f64; INPUTS] {
     let mut inputs = [1.0; INPUTS];
-    let [_, standard @ ..] = &mut inputs;
+    let [_, plain, standard @ ..] = &mut inputs;
+    *plain = (plain_log_odds(features) - PLAIN_CENTRE) / PLAIN_SCALE;
     *standard = standardise(terms, features);
     inputs
+}
+
+/// Log-odds before calibration.
+pub(super) fn linear([intercept, plain]: [f64; 2], terms: &[Term], features: &Features) -> f64 {
+    let [_, own, standard @ ..] = inputs(terms, features);
+    terms
+        .iter()
+        .zip(standard)
+        .fold(intercept + plain * own, |sum, (term, input)| {
+            sum + term.weight * input
+        })
 }

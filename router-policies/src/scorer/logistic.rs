@@ -9,8 +9,30 @@ const MOST_HALVINGS: usize = 40;
 /// A step that changes no coefficient by more than this ends the fit.
 const SETTLED: f64 = 1e-9;
 
-/// The coefficients that minimise `Σ cross-entropy(target, sigmoid(w·x)) + ½ Σ penalty·w²` over `rows` of inputs `x`
-/// and targets in `[0, 1]`.
+/// Where coefficients are held without evidence, and how firmly: the mean and the inverse variance of each, as a normal
+/// prior. A precision of 0 leaves a coefficient free.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prior<const N: usize> {
+    pub(crate) mean: [f64; N],
+    pub(crate) precision: [f64; N],
+}
+
+impl<const N: usize> Prior<N> {
+    /// A ridge: held at zero.
+    pub(crate) const fn ridge(precision: [f64; N]) -> Self {
+        Self {
+            mean: [0.0; N],
+            precision,
+        }
+    }
+
+    fn pulls(&self, weights: &[f64; N]) -> [f64; N] {
+        std::array::from_fn(|i| self.precision[i] * (weights[i] - self.mean[i]))
+    }
+}
+
+/// The coefficients that minimise `Σ cross-entropy(target, sigmoid(w·x)) + ½ Σ precision·(w - mean)²` over `rows` of inputs
+/// `x` and targets in `[0, 1]`.
 ///
 /// Newton's method, which for this loss is iteratively reweighted least squares (Hastie, Tibshirani and Friedman, *The
 /// Elements of Statistical Learning*, §4.4.1); a step that does not improve the objective is halved until it does.
@@ -18,18 +40,18 @@ const SETTLED: f64 = 1e-9;
 /// wild for it to be found.
 pub(crate) fn minimise<const N: usize>(
     rows: &[([f64; N], f64)],
-    penalty: [f64; N],
+    prior: &Prior<N>,
 ) -> Option<[f64; N]> {
-    let mut weights = [0.0; N];
-    let mut best = objective(rows, &penalty, &weights);
+    let mut weights = prior.mean;
+    let mut best = objective(rows, prior, &weights);
     for _ in 0..MOST_ROUNDS {
-        let (gradient, curvature) = derivatives(rows, &penalty, &weights);
+        let (gradient, curvature) = derivatives(rows, prior, &weights);
         let step = solve(curvature, gradient)?;
         let mut length = 1.0;
         let mut moved = false;
         for _ in 0..MOST_HALVINGS {
             let candidate: [f64; N] = std::array::from_fn(|i| weights[i] - length * step[i]);
-            let reached = objective(rows, &penalty, &candidate);
+            let reached = objective(rows, prior, &candidate);
             if reached <= best {
                 moved = true;
                 weights = candidate;
@@ -49,14 +71,12 @@ pub(crate) fn minimise<const N: usize>(
 
 fn objective<const N: usize>(
     rows: &[([f64; N], f64)],
-    penalty: &[f64; N],
+    prior: &Prior<N>,
     weights: &[f64; N],
 ) -> f64 {
-    let ridge: f64 = weights
-        .iter()
-        .zip(penalty)
-        .map(|(w, p)| p * w * w / 2.0)
-        .sum();
+    let pulls = prior.pulls(weights);
+    let away = weights.iter().zip(prior.mean).zip(pulls);
+    let ridge: f64 = away.map(|((w, mean), pull)| pull * (w - mean) / 2.0).sum();
     let loss = rows.iter().map(|(inputs, target)| {
         let z = dot(weights, inputs);
         // ln(1 + e^z) - target·z, without overflow.
@@ -68,13 +88,13 @@ fn objective<const N: usize>(
 /// Gradient and lower triangle of the Hessian of the objective.
 fn derivatives<const N: usize>(
     rows: &[([f64; N], f64)],
-    penalty: &[f64; N],
+    prior: &Prior<N>,
     weights: &[f64; N],
 ) -> ([f64; N], [[f64; N]; N]) {
-    let mut gradient: [f64; N] = std::array::from_fn(|i| penalty[i] * weights[i]);
+    let mut gradient = prior.pulls(weights);
     let mut curvature = [[0.0; N]; N];
     for (i, row) in curvature.iter_mut().enumerate() {
-        row[i] = penalty[i];
+        row[i] = prior.precision[i];
     }
     for (inputs, target) in rows {
         let p = sigmoid(dot(weights, inputs));
@@ -130,7 +150,7 @@ fn dot<const N: usize>(left: &[f64; N], right: &[f64; N]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{minimise, solve};
+    use super::{Prior, minimise, solve};
 
     #[test]
     fn solves_a_small_system() {
@@ -154,7 +174,7 @@ mod tests {
         let rows: Vec<_> = group(3, 1, [1.0, 0.0])
             .chain(group(1, 9, [0.0, 1.0]))
             .collect();
-        let weights = minimise(&rows, [0.0, 0.0]).unwrap();
+        let weights = minimise(&rows, &Prior::ridge([0.0, 0.0])).unwrap();
         assert!((weights[0] - 3.0_f64.ln()).abs() < 1e-8);
         assert!((weights[1] + 9.0_f64.ln()).abs() < 1e-8);
     }
@@ -162,13 +182,24 @@ mod tests {
     #[test]
     fn a_penalty_keeps_separable_rows_finite() {
         let rows = [([1.0, -2.0], 0.0), ([1.0, 2.0], 1.0)];
-        let weights = minimise(&rows, [0.0, 1.0]).unwrap();
+        let weights = minimise(&rows, &Prior::ridge([0.0, 1.0])).unwrap();
         assert!(weights[1] > 0.1 && weights[1] < 2.0);
         assert!(weights[0].abs() < 1e-8);
     }
 
     #[test]
+    fn without_rows_the_prior_stands() {
+        let prior = Prior {
+            mean: [2.0, -1.0],
+            precision: [1.0, 4.0],
+        };
+        assert_eq!(minimise(&[], &prior), Some(prior.mean));
+        let weights = minimise(&[([1.0, 0.0], 0.0)], &prior).unwrap();
+        assert!(weights[0] < 1.5 && weights[0] > 0.0 && (weights[1] + 1.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn gives_up_on_nan() {
-        assert_eq!(minimise(&[([f64::NAN], 1.0)], [1.0]), None);
+        assert_eq!(minimise(&[([f64::NAN], 1.0)], &Prior::ridge([1.0])), None);
     }
 }

@@ -32,13 +32,13 @@ fn draft(random: &mut Random) -> (Features, bool) {
     (signals.features(Finish::Stop), bad)
 }
 
-fn drafts(seed: u64, size: usize) -> Vec<(Features, bool)> {
+pub(super) fn drafts(seed: u64, size: usize) -> Vec<(Features, bool)> {
     let mut random = Random::seeded(seed);
     (0..size).map(|_| draft(&mut random)).collect()
 }
 
 /// The chance that a bad draft scores worse than a good one.
-fn auroc(scorer: &Scorer, rows: &[(Features, bool)]) -> f64 {
+pub(super) fn auroc(scorer: &Scorer, rows: &[(Features, bool)]) -> f64 {
     let scores = |wanted| -> Vec<Probability> {
         rows.iter()
             .filter(|(_, bad)| *bad == wanted)
@@ -61,7 +61,7 @@ fn auroc(scorer: &Scorer, rows: &[(Features, bool)]) -> f64 {
 }
 
 /// Expected calibration error over ten bins of equal width.
-fn calibration_error(scorer: &Scorer, rows: &[(Features, bool)]) -> f64 {
+pub(super) fn calibration_error(scorer: &Scorer, rows: &[(Features, bool)]) -> f64 {
     let mut bins = [(0.0, 0.0); 10];
     for (features, bad) in rows {
         let p = scorer.p_bad(features).get();
@@ -205,7 +205,7 @@ fn a_stored_scorer_is_readable() {
         r#"{"kind":"probability","version":3}"#
     );
     let weights = Scorer::fit(&drafts(1, 400)).unwrap();
-    assert_eq!(weights.weights().len(), Features::COUNT);
+    assert_eq!(weights.weights().len(), Features::COUNT + 1);
     assert!(Scorer::from_probability().weights().is_empty());
 }
 

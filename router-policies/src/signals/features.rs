@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::units::Probability;
 
 /// Number of features.
-const COUNT: usize = 24;
+const COUNT: usize = 26;
 
 /// What is known of a draft, as finite numbers in a fixed order.
 ///
@@ -40,20 +40,36 @@ const COUNT: usize = 24;
 /// | `prompt_min_logprob` | least likely token of the prompt; 0 where the engine does not tell | nats, -100 to 0 |
 /// | `prompt_known` | whether the engine tells | 0 or 1 |
 /// | `hedged` | whether the finished text says that it does not know, or refuses somewhere | 0 or 1 |
-/// | `copied` | how much of the finished text is the beginning of the prompt | 0 to 1 |
+/// | `copied` | share of a finished free text that stands in the request, in runs of 8 words | 0 to 1 |
+/// | `looped` | share of a finished free text that one repeated phrase covers | 0 to 1 |
+/// | `empty` | whether finished JSON holds no value | 0 or 1 |
 ///
 /// Serialised as a map from name to number; reading asks for exactly these names.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(into = "BTreeMap<String, f64>", try_from = "BTreeMap<String, f64>")]
 pub struct Features([f64; COUNT]);
 
-/// What a finished text says of itself without being wrong outright.
+/// What a finished text says of itself without being wrong outright; [`inspect`](crate::inspect) finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Soft {
     /// It says that it does not know, or refuses somewhere after its start.
     pub hedged: bool,
-    /// Share of it that is the beginning of the prompt, word for word.
+    /// Share of it that stands in the request, word for word.
     pub copied: Probability,
+    /// Share of it that one repeated phrase covers.
+    pub looped: Probability,
+    /// It is JSON without a value.
+    pub empty: bool,
+}
+
+impl Soft {
+    /// Nothing to be said.
+    pub const NOTHING: Self = Self {
+        hedged: false,
+        copied: Probability::ZERO,
+        looped: Probability::ZERO,
+        empty: false,
+    };
 }
 
 /// Why numbers are not the features of a draft.
@@ -104,6 +120,8 @@ impl Features {
         "prompt_known",
         "hedged",
         "copied",
+        "looped",
+        "empty",
     ];
 
     /// Positions of the two prompt features and of their indicator in [`Self::NAMES`].
@@ -112,6 +130,8 @@ impl Features {
     /// Positions of what only the finished text tells.
     const HEDGED: usize = 22;
     const COPIED: usize = 23;
+    const LOOPED: usize = 24;
+    const EMPTY: usize = 25;
 
     /// Values in the order of [`Self::NAMES`], all finite.
     pub(super) const fn from_array(values: [f64; COUNT]) -> Self {
@@ -166,6 +186,8 @@ impl Features {
     pub const fn with_soft(mut self, soft: Soft) -> Self {
         self.0[Self::HEDGED] = if soft.hedged { 1.0 } else { 0.0 };
         self.0[Self::COPIED] = soft.copied.get();
+        self.0[Self::LOOPED] = soft.looped.get();
+        self.0[Self::EMPTY] = if soft.empty { 1.0 } else { 0.0 };
         self
     }
 }

@@ -156,10 +156,14 @@ fn the_finished_text_adds_its_features() {
     let soft = Soft {
         hedged: true,
         copied: Probability::new(0.25).unwrap(),
+        looped: Probability::new(0.5).unwrap(),
+        empty: true,
     };
     let features = signals(&[-0.5]).features(Finish::Stop).with_soft(soft);
     assert_close(features.get("hedged").unwrap(), 1.0);
     assert_close(features.get("copied").unwrap(), 0.25);
+    assert_close(features.get("looped").unwrap(), 0.5);
+    assert_close(features.get("empty").unwrap(), 1.0);
     assert_close(features.get("prompt_known").unwrap(), 0.0);
 }
 

@@ -20,6 +20,10 @@ pub enum Reason {
     LowConfidence,
     /// The draft is not of the form that the route asks for.
     InvalidAnswer,
+    /// The draft refuses where the route's form leaves no room for it.
+    Refused,
+    /// The draft repeats one phrase without end.
+    Repetitive,
     /// The draft hit its token limit.
     Truncated,
     /// The draft was given up before its end, because it would have been rejected.
@@ -45,11 +49,13 @@ pub struct UnknownReason(String);
 
 impl Reason {
     /// All reasons, in order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Policy,
         Self::Learning,
         Self::LowConfidence,
         Self::InvalidAnswer,
+        Self::Refused,
+        Self::Repetitive,
         Self::Truncated,
         Self::StoppedEarly,
         Self::Busy,
@@ -67,6 +73,8 @@ impl Reason {
             Self::Learning => "learning",
             Self::LowConfidence => "low_confidence",
             Self::InvalidAnswer => "invalid_answer",
+            Self::Refused => "refused",
+            Self::Repetitive => "repetitive",
             Self::Truncated => "truncated",
             Self::StoppedEarly => "stopped_early",
             Self::Busy => "busy",

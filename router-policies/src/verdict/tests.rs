@@ -134,11 +134,11 @@ fn reasons_have_one_text_form() {
         assert!(text.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
     }
     assert!(
-        "refused"
+        "moody"
             .parse::<Reason>()
             .unwrap_err()
             .to_string()
-            .contains("`refused`")
+            .contains("`moody`")
     );
     assert_eq!(format!("{:>6}", Reason::Busy), "  busy");
 }
