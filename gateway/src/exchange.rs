@@ -7,6 +7,7 @@
 mod decide;
 mod deliver;
 mod escalate;
+mod examine;
 mod fingerprint;
 mod judging;
 mod leaves;
@@ -29,6 +30,7 @@ use crate::openai::ChatRequest;
 use crate::server::Body;
 use crate::snapshot::Snapshot;
 
+pub(crate) use examine::{Examined, examine};
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use judging::{Judging, Subject};
 pub(crate) use local::{Drafted, NoDraft, draft, end_of, job_for, job_of, local_plan, shape_for};

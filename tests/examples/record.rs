@@ -7,8 +7,8 @@
 //!
 //! A line of data is `{"system": …, "user": …, "gold": …}`, as for the example `evaluate`: the gold is the exact answer, an
 //! object that the answer must equal as JSON, or null for a request without a right answer. Without choices an answer
-//! ought to be JSON. A line of traces is `{"right", "valid", "finish", "prefill_us", "busy_us", "tokens": [{"id", …}]}`; an
-//! `id` counts the different tokens of the draft, so that it shows repetition and nothing else.
+//! ought to be JSON. A line of traces is `{"right", "valid", "finish", "soft", "prefill_us", "busy_us", "tokens": [{"id", …}]}`;
+//! `soft` is what the text says of itself, an `id` counts the different tokens of the draft, so that it shows repetition and nothing else.
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
 use local_engine::{EngineSpec, Event, FinishReason, Job, LocalEngine, Message, Sampling, Token};
-use router_policies::{Answer, Finish, Marker, TokenSignal, check};
+use router_policies::{Answer, Finish, Marker, Soft, TokenSignal, check, inspect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -98,6 +98,7 @@ struct Trace {
     right: bool,
     valid: bool,
     finish: Finish,
+    soft: Soft,
     prefill_us: u128,
     busy_us: u128,
     tokens: Vec<Recorded>,
@@ -137,12 +138,13 @@ impl Draft {
         self.text.extend_from_slice(&token.bytes);
     }
 
-    fn conclude(self, busy: Duration, finish: Finish, answer: &Answer, gold: &Value) -> Trace {
+    fn conclude(self, busy: Duration, finish: Finish, answer: &Answer, line: &Line) -> Trace {
         let text = String::from_utf8_lossy(&self.text);
         Trace {
-            right: is_right(&text, gold),
+            right: is_right(&text, &line.gold),
             valid: check(answer, &text, finish).is_none(),
             finish,
+            soft: inspect(answer, &text, &[&line.system, &line.user]),
             prefill_us: self.prefill.as_micros(),
             busy_us: busy.as_micros(),
             tokens: self.tokens,
@@ -168,7 +170,7 @@ async fn record(engine: &Mistral, options: &Options, line: &Line) -> Result<Trac
                     FinishReason::Stop => Finish::Stop,
                     FinishReason::Length => Finish::Length,
                 };
-                return Ok(draft.conclude(usage.busy, finish, &options.answer, &line.gold));
+                return Ok(draft.conclude(usage.busy, finish, &options.answer, line));
             }
             Event::Failed(error) => return Err(error.into()),
         }

@@ -10,12 +10,12 @@ use local_engine::{
 };
 use router_policies::{
     Answer as Shape, Features, Finish, LocalPlan, Marker, Reason, Signals, TokenSignal, Verdict,
-    check,
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::Exchange;
 use super::decide::Escalation;
+use super::examine::{Examined, examine};
 use super::judging::{Judging, Subject};
 use super::prompt::with_additions;
 use crate::learning::{Judged, Said};
@@ -118,11 +118,10 @@ impl Exchange {
         guard: AttemptGuard,
         plan: &LocalPlan,
         judging: &Judging,
-        drafted: Drafted,
+        mut drafted: Drafted,
     ) -> LocalResult {
         let shape = shape_for(&self.request, plan);
-        let text = drafted.text();
-        let failed = check(&shape, &text, drafted.finish);
+        let Examined { text, failed } = examine(&shape, &mut drafted, || self.request.messages());
         let assessment = judging.assess(&drafted.features, failed);
         let subject = Subject {
             exchange: self.id,

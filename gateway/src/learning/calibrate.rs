@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use local_engine::LocalEngine;
 use router_policies::{
-    Certificate, Labelled, Lesson, LocalPlan, Proof, RiskTarget, Route, Scorer, Trust, check,
-    learn, proving,
+    Certificate, Labelled, Lesson, LocalPlan, Proof, RiskTarget, Route, Scorer, Trust, learn,
+    proving,
 };
 
 use super::compare::agrees;
 use super::family::prompt_family;
 use super::labelled::LabelledRequest;
-use crate::exchange::{draft, fingerprint, job_of};
+use crate::exchange::{Examined, draft, examine, fingerprint, job_of};
 
 /// What a calibration found.
 #[derive(Debug)]
@@ -146,11 +146,11 @@ async fn label(
     row: &LabelledRequest,
 ) -> Option<Labelled> {
     let job = job_of(plan, row.messages.clone());
-    let drafted = draft(engine, &plan.answer, job, plan.deadline).await.ok()?;
-    let text = drafted.text();
+    let mut drafted = draft(engine, &plan.answer, job, plan.deadline).await.ok()?;
+    let Examined { text, failed } = examine(&plan.answer, &mut drafted, || row.messages.clone());
     Some(Labelled {
         features: drafted.features,
-        valid: check(&plan.answer, &text, drafted.finish).is_none(),
+        valid: failed.is_none(),
         // Without the upstream's own answer, a wrong draft counts as one that the upstream would have got right:
         // the certificate errs on the safe side.
         bad: !agrees(&plan.answer, &text, &row.gold),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_engine::{Health, LocalEngine};
-use router_policies::{Action, LocalPlan, Route, check};
+use router_policies::{Action, LocalPlan, Route};
 
 use super::compare::Said;
 use super::lesson::Judged;
 use crate::app::App;
 use crate::exchange::{
-    Drafted, Judging, NoDraft, Subject, draft, end_of, job_for, local_plan, shape_for,
+    Drafted, Examined, Judging, NoDraft, Subject, draft, end_of, examine, job_for, local_plan,
+    shape_for,
 };
 use crate::ledger::{AttemptGuard, AttemptOutcome, Engine, Origin, Purpose, Receipt};
 use crate::openai::ChatRequest;
@@ -126,15 +127,14 @@ impl Practice {
         app: &App,
         engine: &Arc<dyn LocalEngine>,
         plan: &LocalPlan,
-        drafted: Drafted,
+        mut drafted: Drafted,
     ) {
         let Some(info) = engine.info().filter(|_| engine.health() == Health::Ready) else {
             return;
         };
         let judging = Judging::new(&self.snapshot, &self.route, plan, &info, &self.system);
         let shape = shape_for(&self.request, plan);
-        let text = drafted.text();
-        let failed = check(&shape, &text, drafted.finish);
+        let Examined { text, failed } = examine(&shape, &mut drafted, || self.request.messages());
         let assessment = judging.assess(&drafted.features, failed);
         let subject = Subject {
             exchange: self.receipt.id(),

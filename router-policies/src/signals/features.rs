@@ -50,7 +50,7 @@ const COUNT: usize = 26;
 pub struct Features([f64; COUNT]);
 
 /// What a finished text says of itself without being wrong outright; [`inspect`](crate::inspect) finds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Soft {
     /// It says that it does not know, or refuses somewhere after its start.
     pub hedged: bool,
