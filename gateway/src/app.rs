@@ -56,7 +56,9 @@ impl App {
 
     /// Puts another snapshot in force for all requests that begin from now on.
     pub fn replace(&self, snapshot: Snapshot) {
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
+        self.learning.follow(&snapshot);
         *self.reload.lock() = ReloadStatus::loaded();
     }
 
@@ -109,8 +111,19 @@ impl App {
 
     /// Puts another certificate in force for one route, or none, for all requests that begin from now on.
     pub fn certify(&self, route: &str, certificate: Option<&Arc<Issued>>) {
+        self.put_in_force(route, certificate);
+        self.learning.follow(&self.snapshot());
+    }
+
+    /// Shows a certificate that a controller put in force, under the name of its file.
+    pub(crate) fn put_in_force(&self, name: &str, certificate: Option<&Arc<Issued>>) {
         self.snapshot
-            .rcu(|now| now.with_certificate(route, certificate.cloned()));
+            .rcu(|now| now.with_certificate(name, certificate.cloned()));
+    }
+
+    /// Shows no longer a certificate that a controller found void.
+    pub(crate) fn withdraw(&self, id: &str) {
+        self.snapshot.rcu(|now| now.without_certificate(id));
     }
 
     /// Whether the gateway takes no new work because it is about to stop.

@@ -6,9 +6,11 @@
 
 mod decide;
 mod deliver;
+mod draw;
 mod escalate;
 mod examine;
 mod fingerprint;
+mod job;
 mod judging;
 mod leaves;
 mod local;
@@ -30,10 +32,12 @@ use crate::openai::ChatRequest;
 use crate::server::Body;
 use crate::snapshot::Snapshot;
 
+pub(crate) use escalate::{another_may_answer, answered_end, failed_end, pause_before_retry};
 pub(crate) use examine::{Examined, examine};
 pub(crate) use fingerprint::fingerprint;
+pub(crate) use job::{job_for, job_of};
 pub(crate) use judging::{Judging, Subject};
-pub(crate) use local::{Drafted, NoDraft, draft, end_of, job_for, job_of, local_plan, shape_for};
+pub(crate) use local::{Drafted, NoDraft, draft, end_of, local_plan, shape_for};
 
 /// A request that is allowed in, before its body is understood.
 #[derive(Debug)]
@@ -62,6 +66,8 @@ struct Exchange {
     clearance: Clearance,
     principal: Principal,
     account: Account,
+    /// The most that asking the route's upstreams may cost.
+    worst: Price,
 }
 
 impl Incoming {
@@ -103,6 +109,7 @@ impl Incoming {
             clearance,
             principal: self.principal,
             account,
+            worst: reserved,
         };
         if exchange.request.stream {
             deliver::streamed(exchange).await

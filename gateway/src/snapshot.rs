@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use local_engine::LocalEngine;
-use router_policies::Certificate;
+use router_policies::{Certificate, Fingerprint};
 
 use crate::config::Config;
 use crate::egress::EgressPermit;
@@ -16,7 +16,7 @@ use crate::upstream::Upstream;
 /// Local engines by model name.
 pub type Engines = BTreeMap<String, Arc<dyn LocalEngine>>;
 
-/// Certificates by route name.
+/// Certificates by route name; those for further families of prompts by a longer one.
 pub type Certificates = BTreeMap<String, Certificate>;
 
 /// A configuration and the parts that were built from it.
@@ -117,6 +117,26 @@ impl Snapshot {
     #[must_use]
     pub fn certificate(&self, route: &str) -> Option<&Arc<Issued>> {
         self.certificates.get(route)
+    }
+
+    /// The certificate of a route that is about `now`.
+    #[must_use]
+    pub fn certificate_about(&self, route: &str, now: &Fingerprint) -> Option<&Arc<Issued>> {
+        let about = |issued: &&Arc<Issued>| {
+            let certificate = issued.certificate();
+            certificate.route == route && certificate.covers(now).is_ok()
+        };
+        self.certificate(route)
+            .filter(about)
+            .or_else(|| self.certificates.values().find(about))
+    }
+
+    /// The same without the certificate of this id.
+    #[must_use]
+    pub(crate) fn without_certificate(&self, id: &str) -> Self {
+        let mut next = self.clone();
+        next.certificates.retain(|_, issued| issued.id() != id);
+        next
     }
 
     /// The same with another certificate for one route, or with none for it.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::checkpoint::Heads;
-use crate::risk::{Certified, RiskTarget};
+use crate::risk::{Certified, LiveProof, RiskTarget};
 use crate::scorer::Scorer;
 use crate::signals::Features;
 use crate::units::Probability;
@@ -27,6 +27,9 @@ pub struct Certificate {
     pub losses: u64,
     /// Upper bound on the regret at the target's assurance.
     pub bound: Probability,
+    /// How it was proven.
+    #[serde(default, skip_serializing_if = "Proven::is_labelled")]
+    pub proven: Proven,
     /// The scorer whose `p_bad` the threshold cuts.
     pub scorer: Scorer,
     /// What it was proven for.
@@ -34,6 +37,26 @@ pub struct Certificate {
     /// What gives up drafts that this certificate will reject; `None` where none was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heads: Option<Heads>,
+}
+
+/// How a threshold was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Proven {
+    /// On labelled requests, all at once: the exact binomial test of [`certify`](crate::certify).
+    #[default]
+    Labelled,
+    /// On the stream of requests while it served: the bet of a [`LiveProof`](crate::LiveProof).
+    Serving {
+        /// The wealth of the bet; at least `1 / (1 - assurance)`.
+        wealth: f64,
+    },
+}
+
+impl Proven {
+    const fn is_labelled(&self) -> bool {
+        matches!(self, Self::Labelled)
+    }
 }
 
 /// Everything whose change makes confidences mean something else: hashes or names.
@@ -87,6 +110,7 @@ impl Certificate {
             accepted,
             losses,
             bound,
+            proven: Proven::Labelled,
             scorer,
             fingerprint,
             heads: None,
@@ -97,6 +121,30 @@ impl Certificate {
     #[must_use]
     pub fn with_heads(self, heads: Option<Heads>) -> Self {
         Self { heads, ..self }
+    }
+
+    /// A certificate for `route` from what a live stream proved of `target` with `scorer`. Its bound is the target's
+    /// own: a bet proves that the regret is within it, not by how much.
+    pub fn proven_serving(
+        route: impl Into<String>,
+        target: RiskTarget,
+        proof: LiveProof,
+        scorer: Scorer,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        let certified = Certified {
+            threshold: proof.threshold,
+            n: proof.n,
+            accepted: proof.accepted,
+            losses: proof.losses,
+            bound: target.max_regret(),
+        };
+        Self {
+            proven: Proven::Serving {
+                wealth: proof.wealth,
+            },
+            ..Self::new(route, target, certified, scorer, fingerprint)
+        }
     }
 
     /// Whether the certificate is about what runs now: the same model, prompts and answers, scored by the same
@@ -133,7 +181,12 @@ impl Certificate {
     /// out, which those of an edited file may not.
     pub fn holds_for(&self, target: &RiskTarget) -> bool {
         let consistent = self.losses <= self.accepted && self.accepted <= self.n;
-        consistent && self.target.implies(target) && self.target.is_proven_by(self.losses, self.n)
+        let proven = match self.proven {
+            Proven::Labelled => self.target.is_proven_by(self.losses, self.n),
+            // A hair less, for what a number loses on its way through a text.
+            Proven::Serving { wealth } => wealth * self.target.delta() >= 1.0 - 1e-9,
+        };
+        consistent && proven && self.target.implies(target)
     }
 }
 

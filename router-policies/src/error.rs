@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::live::AuditPlanError;
 use crate::privacy::DetectorError;
 use crate::risk::TargetError;
 
@@ -294,6 +295,9 @@ pub enum PolicyProblem {
     /// A budget of nothing.
     #[error("a budget of nothing allows nothing; raise `max`, or set `action: local-only`")]
     ZeroBudget,
+    /// Audits that are too rare to tell anything.
+    #[error(transparent)]
+    RareAudits(#[from] AuditPlanError),
     /// The upstream's model is empty.
     #[error("the model is empty; write it as the upstream calls it")]
     EmptyModel,

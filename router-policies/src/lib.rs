@@ -35,7 +35,7 @@ mod units;
 mod validators;
 mod verdict;
 
-pub use certificate::{Certificate, Changed, Fingerprint};
+pub use certificate::{Certificate, Changed, Fingerprint, Proven};
 pub use checkpoint::{
     CHECKPOINTS, CheckpointTally, Heads, Prefix, Stop, StopPromise, StopProof, StopTally, Stopping,
     Trace, Traced, Tracer, is_checkpoint, learn_to_stop, train,
@@ -50,8 +50,8 @@ pub use document::{
 pub use error::{PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn, proving};
 pub use live::{
-    Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, LearningReport,
-    LiveSettings, Observation, Phase, RouteLearning, WatchedSignal,
+    Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, Learner,
+    LearningReport, LiveSettings, Observation, Phase, RouteLearning, Step, WatchedSignal,
 };
 pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
 pub use policy::{

@@ -5,11 +5,14 @@
 //! ([`RouteLearning::observe`]). Out come thresholds and alarms. It is a value of constant size, about 30 kB, that can be
 //! stored as JSON at any time and read back.
 //!
+//! [`Learner`] adds the scorer: which one speaks, and when one that was fitted to the labels collected takes over.
+//!
 //! Nothing here draws a random number or reads a clock.
 
 mod alarm;
 mod audit;
 mod drift;
+mod learner;
 mod learning;
 mod settings;
 
@@ -18,5 +21,6 @@ mod tests;
 
 pub use alarm::{Alarm, AlarmCause, WatchedSignal};
 pub use audit::{AuditPlan, AuditPlanError, LabelSampling};
+pub use learner::{Learner, Step};
 pub use learning::{Event, Label, LearningReport, Observation, Phase, RouteLearning};
 pub use settings::LiveSettings;

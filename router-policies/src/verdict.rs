@@ -103,6 +103,21 @@ impl Judge {
         }
     }
 
+    /// The judge of a route whose threshold follows what is proven while it serves; `None`: nothing is. `heads` are those
+    /// of the certificate in force.
+    pub fn serving(scorer: Scorer, threshold: Option<Probability>, heads: Option<&Heads>) -> Self {
+        let rule = match threshold {
+            Some(threshold) => Rule::UpTo(threshold),
+            None => Rule::Learn(LearningCause::NoCertificate),
+        };
+        let heads = heads.filter(|heads| heads.are_proven()).cloned();
+        Self {
+            scorer,
+            rule,
+            heads,
+        }
+    }
+
     /// Why the route learns; `None` if it does not.
     pub const fn learning(&self) -> Option<LearningCause> {
         match self.rule {

@@ -9,6 +9,7 @@ mod drain;
 mod escalate;
 mod hang_up;
 mod learning;
+mod live;
 mod local_only;
 mod models;
 mod money;

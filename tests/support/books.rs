@@ -1,6 +1,6 @@
 //! What the ledger holds, row by row.
 
-use gateway::ledger::{Evidence, Ledger, LedgerError};
+use gateway::ledger::{Evidence, Ledger, LedgerError, Usd};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -71,6 +71,21 @@ impl Books {
             .read(|connection| with_evidence(connection, read(connection).map_err(refused)?))
             .await
             .expect("a readable ledger")
+    }
+
+    /// What all attempts on an engine cost.
+    ///
+    /// # Panics
+    /// If an amount cannot be read.
+    #[must_use]
+    pub fn cost_of(&self, engine: &str) -> Usd {
+        let attempts = self.exchanges.iter().flat_map(|e| &e.attempts);
+        let costs = attempts
+            .filter(|attempt| attempt.engine == engine)
+            .filter_map(|attempt| attempt.cost.as_deref());
+        costs
+            .map(|cost| cost.parse::<Usd>().expect("an amount"))
+            .sum()
     }
 
     /// The only exchange.

@@ -1,12 +1,11 @@
 //! Building a gateway for a test, from a configuration that is read like a user's.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use gateway::app::App;
 use gateway::config::Config;
-use gateway::learning::{LabelledRequest, calibrate};
+use gateway::learning::{LabelledRequest, calibrate, load_certificates, save_certificate};
 use gateway::ledger::{Ledger, LedgerUrl};
 use gateway::snapshot::{Engines, Snapshot};
 use local_engine::LocalEngine;
@@ -43,6 +42,8 @@ pub struct Builder {
     limits: String,
     yaml: Option<String>,
     ledger_file: bool,
+    seed: Option<u64>,
+    folder: Option<TempDir>,
 }
 
 #[derive(Debug)]
@@ -63,6 +64,8 @@ impl Default for Builder {
             limits: "keep_alive: 5s".to_owned(),
             yaml: None,
             ledger_file: false,
+            seed: None,
+            folder: None,
         }
     }
 }
@@ -123,6 +126,20 @@ impl Builder {
         self
     }
 
+    /// Draws lots from this seed, so that the test knows what is drawn.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Begins in the folder that an earlier gateway [left](TestGateway::stop_and_leave), with what it learnt.
+    #[must_use]
+    pub fn folder(mut self, folder: TempDir) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+
     /// Gives `route` the certificate that a calibration of `engine` over `rows` earns.
     #[must_use]
     pub fn certified(
@@ -143,16 +160,20 @@ impl Builder {
     ///
     /// # Panics
     /// If the configuration has a problem, a certificate is not earned, or there is no free port.
-    pub async fn start(self) -> TestGateway {
+    pub async fn start(mut self) -> TestGateway {
         crate::log::capture();
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = self
+            .folder
+            .take()
+            .unwrap_or_else(|| tempfile::tempdir().expect("a temporary folder"));
         let config = self.config(&folder);
-        let mut certificates = BTreeMap::new();
+        let mut certificates =
+            load_certificates(&config.certificates).expect("certificates on the disk");
         for certification in &self.certify {
-            certificates.insert(
-                certification.route.clone(),
-                earn(&config, certification).await,
-            );
+            let certificate = earn(&config, certification).await;
+            // As `smallfirst calibrate` leaves it, so that a reload finds it.
+            save_certificate(&config.certificates, &certificate).expect("a certificate, written");
+            certificates.insert(certification.route.clone(), certificate);
         }
         let ledger = if self.ledger_file {
             let url = LedgerUrl::Sqlite(folder.path().join(LEDGER_FILE));
@@ -162,6 +183,12 @@ impl Builder {
         };
         let snapshot = Snapshot::new(config, self.engines, certificates).expect("a snapshot");
         let app = App::new(snapshot, ledger.clone());
+        if let Some(seed) = self.seed {
+            app.learning().seed(seed);
+        }
+        let resuming = app.snapshot();
+        let resumed = app.learning().resume(&resuming).await;
+        resumed.expect("what was learnt before");
         TestGateway::serve(Arc::new(app), ledger, folder).await
     }
 

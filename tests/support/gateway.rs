@@ -1,6 +1,7 @@
 //! A gateway under test, over real HTTP.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gateway::app::App;
@@ -240,6 +241,22 @@ impl TestGateway {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
+    }
+
+    /// The path of a file in the gateway's folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// [`stop`](Self::stop), leaving the folder to another gateway.
+    ///
+    /// # Panics
+    /// As [`stop`](Self::stop).
+    pub async fn stop_and_leave(mut self) -> (Books, TempDir) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = std::mem::replace(&mut self.folder, folder);
+        (self.stop().await, folder)
     }
 
     /// Stops gracefully, checks that nothing was left unsettled, and returns the books.

@@ -93,6 +93,11 @@ impl ScriptedUpstream {
         lock(&self.stage.script).push_back(reply);
     }
 
+    /// Takes back what is left of the script.
+    pub fn forget(&self) {
+        lock(&self.stage.script).clear();
+    }
+
     /// Number of requests that arrived in full.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -40,6 +40,9 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::environment)?;
     let snapshot = Snapshot::new(config, engines, certificates).map_err(Failure::input)?;
     let app = Arc::new(App::new(snapshot, ledger.clone()));
+    let snapshot = app.snapshot();
+    let resuming = app.learning().resume(&snapshot);
+    resuming.await.map_err(Failure::environment)?;
     let reloader = Reloader::new(Arc::clone(&app), path.to_path_buf(), start_engine);
     let _watching = AbortOnDropHandle::new(tokio::spawn(watch(
         Arc::new(reloader),

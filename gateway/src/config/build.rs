@@ -277,7 +277,6 @@ impl Builder<'_> {
                 ("commit: window", route.commit == Commit::Window),
                 ("early_abort", route.early_abort),
                 ("hedge_after", route.hedge_after.is_some()),
-                ("audit", route.audit.is_some()),
             ];
             for (key, _) in unkept.into_iter().filter(|(_, asked)| *asked) {
                 self.problem(
@@ -291,16 +290,24 @@ impl Builder<'_> {
         }
     }
 
-    /// A budget can only be kept where the worst case of a request is known.
+    /// A budget can only be kept where the worst case of a request is known; so can the cap on audits.
     fn budgets(&mut self, policy: &Policy, catalog: &Catalog) {
         let routes = policy.routes().iter().flat_map(|route| route.variants());
-        for route in routes.filter(|route| route.budget.is_some()) {
+        let bounded = routes.filter_map(|route| {
+            let capped = route.audit.and_then(|audit| audit.max_cost_per_day);
+            match (route.budget, capped) {
+                (Some(_), _) => Some((route, "a budget")),
+                (None, Some(_)) => Some((route, "a cap on audits")),
+                (None, None) => None,
+            }
+        });
+        for (route, bound) in bounded {
             for model in route.chain() {
                 if catalog.rates(&model.upstream, &model.model).is_none() {
                     self.problem(
                         format!("upstreams.{}.prices", model.upstream),
                         format!(
-                            "the route `{}` has a budget, and `{}` has no price; add it",
+                            "the route `{}` has {bound}, and `{}` has no price; add it",
                             route.id(),
                             model.model
                         ),

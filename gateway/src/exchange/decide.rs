@@ -85,6 +85,7 @@ impl Exchange {
                 answer,
                 confidence,
                 certificate,
+                audit,
             } => Decided {
                 told: Told {
                     source: Source::Local,
@@ -94,7 +95,7 @@ impl Exchange {
                     stored_usage: None,
                 },
                 content: Content::Draft(answer),
-                leaves: Leaves::Nothing,
+                leaves: audit.map_or(Leaves::Nothing, Leaves::Audit),
             },
             LocalResult::Escalate(escalation) => match self.clearance.pinned() {
                 Some(by) => return Err(by.fault_after(escalation.reason, &self.route.name)),

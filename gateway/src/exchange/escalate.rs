@@ -98,7 +98,7 @@ async fn accept(reply: Reply, guard: AttemptGuard) -> Content {
     }
 }
 
-fn answered_end(whole: &WholeReply) -> AttemptEnd {
+pub(crate) fn answered_end(whole: &WholeReply) -> AttemptEnd {
     AttemptEnd {
         outcome: AttemptOutcome::Answered,
         usage: whole.usage.unwrap_or_default(),
@@ -108,7 +108,7 @@ fn answered_end(whole: &WholeReply) -> AttemptEnd {
     }
 }
 
-fn failed_end(fault: &Fault) -> AttemptEnd {
+pub(crate) fn failed_end(fault: &Fault) -> AttemptEnd {
     // A refusal costs nothing. After a time-out or a broken answer the upstream may have worked, and charge.
     let nothing_done = matches!(
         fault.kind(),
@@ -125,7 +125,7 @@ fn failed_end(fault: &Fault) -> AttemptEnd {
 
 /// Whether the next model of the chain is worth asking: not if the request itself was refused, which is for the client
 /// to mend.
-fn another_may_answer(fault: &Fault) -> bool {
+pub(crate) fn another_may_answer(fault: &Fault) -> bool {
     match fault.kind() {
         FaultKind::UpstreamRejected(status) => matches!(
             status,
@@ -143,7 +143,7 @@ fn another_may_answer(fault: &Fault) -> bool {
 }
 
 /// How long to wait before another try; `None` when there is none.
-fn pause_before_retry(fault: &Fault, tries: u32, allowed: u32) -> Option<Duration> {
+pub(crate) fn pause_before_retry(fault: &Fault, tries: u32, allowed: u32) -> Option<Duration> {
     if tries >= allowed {
         return None;
     }

@@ -5,23 +5,31 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use local_engine::ModelInfo;
 use router_policies::{
-    Assessment, Features, Judge, LearningCause, LocalPlan, Probability, Reason, Route, Trust,
-    Verdict,
+    Assessment, Features, Judge, LabelSampling, LocalPlan, Probability, Reason, Route, Scorer,
+    Trust, Verdict,
 };
 
 use super::fingerprint;
-use crate::learning::Issued;
-use crate::ledger::{ACCEPT, Decision, Document, DocumentKind, ExchangeId, Mode, Purpose};
+use crate::learning::{Controller, Learning, Ruling, Ticket};
+use crate::ledger::{ACCEPT, Decision, Document, DocumentKind, Draw, ExchangeId, Mode, Purpose};
 use crate::snapshot::Snapshot;
 
 /// The judge of one request's drafts with all that its decisions rest on.
 #[derive(Debug)]
 pub(crate) struct Judging {
-    judge: Judge,
-    certificate: Option<Arc<Issued>>,
+    rule: Rule,
     fingerprint: Document,
-    mode: Mode,
-    threshold: Option<Probability>,
+}
+
+/// Who has the last word.
+#[derive(Debug)]
+enum Rule {
+    /// What is proven of the route at the moment of the verdict.
+    Proven(Arc<Controller>),
+    /// Too many families of prompts are proven on the route already; nothing is learnt of another.
+    Unknown,
+    /// What the route says, with its threshold.
+    Declared(Judge, Mode, Option<Probability>),
 }
 
 /// What a decision is about.
@@ -37,61 +45,124 @@ pub(crate) struct Subject {
     pub(crate) failed: Option<Reason>,
 }
 
+/// A judged draft.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    /// Confidence and verdict.
+    pub(crate) assessment: Assessment,
+    /// How its label is drawn, and the way to tell it, where something is to be proven with it.
+    pub(crate) learnt: Option<(LabelSampling, Ticket)>,
+    mode: Mode,
+    threshold: Option<Probability>,
+    /// The certificate, or the scorer, whose word it is.
+    cites: Option<Document>,
+}
+
 impl Judging {
     /// The judge of requests on `route` with the system prompt `system`, answered by the model that `info` describes.
     pub(crate) fn new(
+        learning: &Learning,
         snapshot: &Snapshot,
-        route: &Route,
-        plan: &LocalPlan,
+        (route, plan): (&Route, &LocalPlan),
         info: &ModelInfo,
         system: &str,
     ) -> Self {
-        let issued = snapshot.certificate(&route.id());
         let now = fingerprint(info, plan, system);
-        let judge = Judge::for_route(route.trust, issued.map(|i| i.certificate()), &now);
-        let (mode, threshold, scores) = rule(route.trust, judge.learning(), issued);
+        let declared = |mode, threshold| {
+            Rule::Declared(Judge::for_route(route.trust, None, &now), mode, threshold)
+        };
+        let rule = match route.trust {
+            Trust::Risk(target) => learning
+                .controller(snapshot, route, target, &now)
+                .map_or(Rule::Unknown, Rule::Proven),
+            Trust::Threshold(confidence) => declared(Mode::Threshold, Some(confidence)),
+            Trust::Everything => declared(Mode::Everything, None),
+        };
         Self {
-            judge,
-            certificate: issued.filter(|_| scores).cloned(),
+            rule,
             // A fingerprint is plain text in plain fields; it always has a text form.
             fingerprint: Document::new(
                 DocumentKind::Fingerprint,
                 serde_json::to_string(&now).unwrap_or_default(),
             ),
-            mode,
-            threshold,
         }
     }
 
     /// Whether the route learns, so that no draft can become the answer.
-    pub(crate) const fn learns(&self) -> bool {
-        self.judge.learning().is_some()
+    pub(crate) fn learns(&self) -> bool {
+        match &self.rule {
+            Rule::Proven(controller) => controller.learns(),
+            Rule::Unknown => true,
+            Rule::Declared(..) => false,
+        }
     }
 
-    /// Judges a draft.
-    pub(crate) fn assess(&self, features: &Features, failed: Option<Reason>) -> Assessment {
-        self.judge.assess(features, failed)
+    /// Judges a draft that counts as a request of the route. `audits_open`: whether it might be audited if it is accepted, as
+    /// far as that depends on anything but the request.
+    pub(crate) fn judge(
+        &self,
+        features: &Features,
+        failed: Option<Reason>,
+        audits_open: bool,
+    ) -> Judgement {
+        match &self.rule {
+            Rule::Proven(controller) => {
+                let (ruling, sampling, ticket) = controller.take(features, failed, audits_open);
+                Judgement {
+                    learnt: Some((sampling, ticket)),
+                    ..ruling.into()
+                }
+            }
+            Rule::Unknown | Rule::Declared(..) => self.judge_again(features, failed),
+        }
     }
 
-    /// What the books say about a judged draft.
-    pub(crate) fn decision(&self, subject: Subject, assessment: &Assessment) -> Decision {
+    /// Judges a draft of a request that has counted already.
+    pub(crate) fn judge_again(&self, features: &Features, failed: Option<Reason>) -> Judgement {
+        match &self.rule {
+            Rule::Proven(controller) => controller.rule(features, failed).into(),
+            Rule::Unknown => {
+                let judge = Judge::serving(Scorer::from_probability(), None, None);
+                Judgement {
+                    assessment: judge.assess(features, failed),
+                    learnt: None,
+                    mode: Mode::Learning,
+                    threshold: None,
+                    cites: None,
+                }
+            }
+            Rule::Declared(judge, mode, threshold) => Judgement {
+                assessment: judge.assess(features, failed),
+                learnt: None,
+                mode: *mode,
+                threshold: *threshold,
+                cites: None,
+            },
+        }
+    }
+
+    /// What the books say about a judged draft; `audit` is the chance of an audit and what became of the draw.
+    pub(crate) fn decision(
+        &self,
+        subject: Subject,
+        judgement: &Judgement,
+        audit: Option<(Probability, Draw)>,
+    ) -> Decision {
         let Subject {
             exchange,
             purpose,
             features,
             failed,
         } = subject;
+        let assessment = judgement.assessment;
         Decision {
             exchange,
             purpose,
             features,
-            certificate: self
-                .certificate
-                .as_ref()
-                .map(|issued| issued.id().to_owned()),
+            certificate: judgement.cites.as_ref().map(|document| document.id.clone()),
             fingerprint: self.fingerprint.id.clone(),
-            mode: self.mode,
-            threshold: self.threshold,
+            mode: judgement.mode,
+            threshold: judgement.threshold,
             p_bad: assessment.p_bad,
             failed_check: failed.map(Reason::as_str),
             verdict: match assessment.verdict {
@@ -99,42 +170,50 @@ impl Judging {
                 Verdict::Escalate(reason) => reason.as_str(),
             },
             stopped: None,
-            audit: None,
+            audit,
             at: Timestamp::now(),
         }
     }
 
     /// What a decision refers to.
-    pub(crate) fn documents(&self) -> impl Iterator<Item = &Document> {
-        let certificate = self.certificate.as_ref().map(|issued| issued.document());
-        certificate.into_iter().chain([&self.fingerprint])
-    }
-
-    /// Id of the certificate that accepts, if one does.
-    pub(crate) fn accepting_certificate(&self) -> Option<&str> {
-        let certificate = self
-            .certificate
-            .as_ref()
-            .filter(|_| self.mode == Mode::Certified);
-        certificate.map(|issued| issued.id())
+    pub(crate) fn documents<'a>(
+        &'a self,
+        judgement: &'a Judgement,
+    ) -> impl Iterator<Item = &'a Document> {
+        judgement.cites.iter().chain([&self.fingerprint])
     }
 }
 
-/// The rule in force, its threshold, and whether the certificate's scorer speaks.
-fn rule(
-    trust: Trust,
-    learning: Option<LearningCause>,
-    issued: Option<&Arc<Issued>>,
-) -> (Mode, Option<Probability>, bool) {
-    match (learning, trust) {
-        // Its scorer was made for what runs; only its promise is too weak.
-        (Some(LearningCause::TargetNotProven), _) => (Mode::Learning, None, true),
-        (Some(_), _) => (Mode::Learning, None, false),
-        (None, Trust::Risk(_)) => {
-            let threshold = issued.map(|issued| issued.certificate().threshold);
-            (Mode::Certified, threshold, true)
+impl Judgement {
+    /// Id of the certificate that accepts, if one does.
+    pub(crate) fn accepting_certificate(&self) -> Option<&str> {
+        let cites = self.cites.as_ref();
+        let certificate = cites.filter(|_| self.mode == Mode::Certified);
+        certificate.map(|document| document.id.as_str())
+    }
+
+    /// Smallest `p_bad` that counts as close when a threshold was set by hand: the largest that it accepts.
+    pub(crate) fn declared_limit(&self) -> Probability {
+        match (self.mode, self.threshold) {
+            (Mode::Threshold, Some(confidence)) => confidence.complement(),
+            _ => Probability::ONE,
         }
-        (None, Trust::Threshold(confidence)) => (Mode::Threshold, Some(confidence), false),
-        (None, Trust::Everything) => (Mode::Everything, None, false),
+    }
+}
+
+impl From<Ruling> for Judgement {
+    fn from(ruling: Ruling) -> Self {
+        let mode = if ruling.threshold.is_some() {
+            Mode::Certified
+        } else {
+            Mode::Learning
+        };
+        Self {
+            assessment: ruling.assessment,
+            learnt: None,
+            mode,
+            threshold: ruling.threshold,
+            cites: ruling.cites,
+        }
     }
 }

@@ -6,8 +6,9 @@ use router_policies::{Action, Reason, Route};
 
 use super::Exchange;
 use super::decide::Escalation;
+use super::draw::ToAudit;
 use crate::app::App;
-use crate::learning::{Aftermath, Collected, Judged, Learning, Practice, Said};
+use crate::learning::{Aftermath, Audit, Collected, Judged, Learning, Practice, Said};
 use crate::ledger::{Account, Purpose, Receipt};
 use crate::openai::ChatRequest;
 use crate::snapshot::Snapshot;
@@ -22,6 +23,8 @@ pub(super) enum Leaves {
     Discarded(Box<Judged>),
     /// No draft; one can be made and compared.
     Practice(Purpose),
+    /// An accepted draft that the lot fell on.
+    Audit(Box<ToAudit>),
 }
 
 /// What is left of an exchange when its account is settled.
@@ -84,11 +87,19 @@ impl Leaves {
 
     /// Hands what can be learnt to the background, without waiting.
     pub(super) fn hand_over(self, remains: Remains, receipt: Receipt, said: Option<Said>) {
-        let Some(said) = said else { return };
-        let aftermath = match self {
-            Self::Nothing => return,
-            Self::Discarded(judged) => Aftermath::Compare(judged, said),
-            Self::Practice(purpose) => Aftermath::Practise(Box::new(Practice {
+        let app = Arc::clone(&remains.app);
+        let aftermath = match (self, said) {
+            (Self::Nothing, _) | (Self::Discarded(_) | Self::Practice(_), None) => return,
+            (Self::Audit(accepted), _) => Aftermath::Audit(Box::new(Audit {
+                judged: accepted.judged,
+                drawn: accepted.right,
+                snapshot: remains.snapshot,
+                route: remains.route,
+                request: remains.request,
+                receipt,
+            })),
+            (Self::Discarded(judged), Some(said)) => Aftermath::Compare(judged, said),
+            (Self::Practice(purpose), Some(said)) => Aftermath::Practise(Box::new(Practice {
                 snapshot: remains.snapshot,
                 route: remains.route,
                 request: remains.request,
@@ -98,6 +109,6 @@ impl Leaves {
                 purpose,
             })),
         };
-        Learning::after(&remains.app, aftermath);
+        Learning::after(&app, aftermath);
     }
 }

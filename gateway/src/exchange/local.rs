@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use local_engine::{
-    EngineError, Event, FinishReason, Health, Job, LocalEngine, Message, Sampling, Token,
-    Usage as EngineUsage,
+    EngineError, Event, FinishReason, Health, Job, LocalEngine, Token, Usage as EngineUsage,
 };
 use router_policies::{
     Answer as Shape, Features, Finish, LocalPlan, Marker, Reason, Signals, TokenSignal, Verdict,
@@ -15,10 +14,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Exchange;
 use super::decide::Escalation;
+use super::draw::ToAudit;
 use super::examine::{Examined, examine};
+use super::job::job_for;
 use super::judging::{Judging, Subject};
-use super::prompt::with_additions;
-use crate::learning::{Judged, Said};
+use crate::learning::{Judged, Learning, Said};
 use crate::ledger::{
     AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Pricing, Purpose, Usage,
 };
@@ -32,6 +32,7 @@ pub(super) enum LocalResult {
         answer: Answer,
         confidence: Option<f64>,
         certificate: Option<String>,
+        audit: Option<Box<ToAudit>>,
     },
     Escalate(Escalation),
 }
@@ -86,7 +87,9 @@ impl Exchange {
         let Some(info) = engine.info().filter(|_| engine.health() == Health::Ready) else {
             return escalate(Reason::EngineDown);
         };
-        let judging = Judging::new(&self.snapshot, &self.route, plan, &info, &self.system);
+        let learning = self.app.learning();
+        let route = (&*self.route, plan);
+        let judging = Judging::new(learning, &self.snapshot, route, &info, &self.system);
         if judging.learns() {
             // Nothing is proven for this route, so no draft could be accepted. One may be made later, to learn.
             return escalate(Reason::Learning);
@@ -122,21 +125,27 @@ impl Exchange {
     ) -> LocalResult {
         let shape = shape_for(&self.request, plan);
         let Examined { text, failed } = examine(&shape, &mut drafted, || self.request.messages());
-        let assessment = judging.assess(&drafted.features, failed);
+        let open = self.audits_open();
+        let mut judgement = judging.judge(&drafted.features, failed, open);
+        let assessment = judgement.assessment;
+        let drawn = self.draw(&mut judgement);
         let subject = Subject {
             exchange: self.id,
             purpose: Purpose::Answer,
             features: drafted.features,
             failed,
         };
-        let decision = judging.decision(subject, &assessment);
+        let decision = judging.decision(subject, &judgement, drawn.booked);
         let judged = Box::new(Judged {
             exchange: self.id,
             purpose: Purpose::Answer,
             shape,
             said: Said::text(text),
+            ticket: drawn.ticket,
         });
-        self.app.learning().keep(judging, decision).await;
+        let documents = judging.documents(&judgement);
+        self.app.learning().keep(documents, decision).await;
+        Learning::tend(&self.app);
         let confidence = Some(assessment.confidence.get());
         let (usage, busy) = (drafted.usage, drafted.usage.busy);
         let end = |outcome| end_of(outcome, &usage, busy, None);
@@ -146,7 +155,8 @@ impl Exchange {
                 LocalResult::Accepted {
                     answer: self.answer_from(drafted),
                     confidence,
-                    certificate: judging.accepting_certificate().map(str::to_owned),
+                    certificate: judgement.accepting_certificate().map(str::to_owned),
+                    audit: drawn.right.map(|right| Box::new(ToAudit { judged, right })),
                 }
             }
             Verdict::Escalate(reason) => {
@@ -197,19 +207,6 @@ pub(crate) fn shape_for(request: &ChatRequest, plan: &LocalPlan) -> Shape {
     }
 }
 
-/// The job of a client's request.
-pub(crate) fn job_for(request: &ChatRequest, plan: &LocalPlan) -> Job {
-    let job = job_of(plan, request.messages());
-    Job {
-        max_tokens: request
-            .max_tokens
-            .map_or(job.max_tokens, |n| n.min(job.max_tokens)),
-        stop: request.stop.clone(),
-        first_token_within: plan.first_token_within,
-        ..job
-    }
-}
-
 /// How a draft is booked.
 pub(crate) fn local_plan(snapshot: &Snapshot, plan: &LocalPlan, engine: Engine) -> AttemptPlan {
     let model = snapshot.config().models.get(&plan.model);
@@ -218,42 +215,6 @@ pub(crate) fn local_plan(snapshot: &Snapshot, plan: &LocalPlan, engine: Engine) 
         provider: "local".to_owned(),
         model: plan.model.clone(),
         pricing: model.map_or(Pricing::Unknown, |model| Pricing::BusyTime(model.rate)),
-    }
-}
-
-/// How the engine draws; the narrower numbers are as exact as a draw can show.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a temperature of at most 2 and a probability fit a 32-bit float"
-)]
-fn sampling(plan: router_policies::Sampling) -> Sampling {
-    match plan {
-        router_policies::Sampling::Greedy => Sampling::Greedy,
-        router_policies::Sampling::Random {
-            temperature,
-            top_p,
-            seed,
-        } => Sampling::Random {
-            temperature: temperature as f32,
-            top_p: top_p.get() as f32,
-            seed,
-        },
-    }
-}
-
-/// The job of a draft. How tokens are chosen is the route's word, whatever the client's temperature: certificates are
-/// proven for greedy drafts.
-pub(crate) fn job_of(plan: &LocalPlan, messages: Vec<Message>) -> Job {
-    Job {
-        messages: with_additions(&plan.prompt, messages),
-        max_tokens: plan.max_tokens,
-        sampling: sampling(plan.sampling),
-        choices: match &plan.answer {
-            Shape::OneOf(labels) => Some(Arc::clone(labels)),
-            Shape::Text | Shape::Json | Shape::Regex(_) | Shape::JsonSchema(_) => None,
-        },
-        stop: Vec::new(),
-        first_token_within: None,
     }
 }
 

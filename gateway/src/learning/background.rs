@@ -45,11 +45,19 @@ impl Background {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
+        self.spawn_placed(async move {
+            let _held = room;
+            work.await;
+        });
+    }
+
+    /// Takes on a piece of work whose number something else bounds. Never waits.
+    pub(super) fn spawn_placed(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.running.send_modify(|count| *count += 1);
         let running = Running(Arc::clone(&self.running));
         let cut = self.cutting.clone();
         tokio::spawn(async move {
-            let _held = (running, room);
+            let _held = running;
             cut.run_until_cancelled(work).await;
         });
     }

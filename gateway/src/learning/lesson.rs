@@ -1,9 +1,10 @@
 //! What one draft teaches.
 
-use router_policies::Answer;
+use router_policies::{Answer, Label};
 
 use super::Learning;
 use super::compare::{Said, Strictness, compare};
+use super::controller::Ticket;
 use crate::ledger::{ExchangeId, LabelRow, Origin, Purpose};
 
 /// A judged draft, kept until it is known what the upstream says to the same request. Its `Debug` output has no content.
@@ -17,11 +18,13 @@ pub(crate) struct Judged {
     pub(crate) shape: Answer,
     /// What it says.
     pub(crate) said: Said,
+    /// Where its label is waited for. It is lost if this is dropped.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl Learning {
     /// Compares a draft with what the upstream said and keeps what follows.
-    pub(super) async fn label(&self, judged: &Judged, upstream: &Said, origin: Origin) {
+    pub(super) async fn label(&self, judged: Box<Judged>, upstream: &Said, origin: Origin) {
         let compared = compare(
             &judged.shape,
             &judged.said,
@@ -36,6 +39,10 @@ impl Learning {
             comparator: compared.comparator,
             at: jiff::Timestamp::now(),
         };
+        let bad = label.bad;
         self.ledger.labelled(label).await;
+        if let Some(ticket) = judged.ticket {
+            ticket.settle(Label::of(bad));
+        }
     }
 }

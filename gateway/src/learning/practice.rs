@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_engine::{Health, LocalEngine};
-use router_policies::{Action, LocalPlan, Route};
+use router_policies::{Action, Label, LabelSampling, LocalPlan, Route};
 
+use super::Learning;
 use super::compare::Said;
+use super::controller::Ticket;
 use super::lesson::Judged;
 use crate::app::App;
 use crate::exchange::{
@@ -132,24 +134,38 @@ impl Practice {
         let Some(info) = engine.info().filter(|_| engine.health() == Health::Ready) else {
             return;
         };
-        let judging = Judging::new(&self.snapshot, &self.route, plan, &info, &self.system);
+        let learning = app.learning();
+        let judging = Judging::new(
+            learning,
+            &self.snapshot,
+            (&self.route, plan),
+            &info,
+            &self.system,
+        );
         let shape = shape_for(&self.request, plan);
         let Examined { text, failed } = examine(&shape, &mut drafted, || self.request.messages());
-        let assessment = judging.assess(&drafted.features, failed);
+        // A draft that was stopped early counted when it was stopped.
+        let mut judgement = if self.purpose == Purpose::Redo {
+            judging.judge_again(&drafted.features, failed)
+        } else {
+            judging.judge(&drafted.features, failed, learning.audits_open(&self.route))
+        };
         let subject = Subject {
             exchange: self.receipt.id(),
             purpose: self.purpose,
             features: drafted.features,
             failed,
         };
-        let decision = judging.decision(subject, &assessment);
-        let judged = Judged {
+        let decision = judging.decision(subject, &judgement, None);
+        let ticket = drawn(learning, judgement.learnt.take());
+        let judged = Box::new(Judged {
             exchange: decision.exchange,
             purpose: self.purpose,
             shape,
             said: Said::text(text),
-        };
-        app.learning().keep(&judging, decision).await;
+            ticket,
+        });
+        learning.keep(judging.documents(&judgement), decision).await;
         let origin = match self.purpose {
             Purpose::Redo => Origin::FinishedAbort,
             Purpose::Answer | Purpose::Learning if self.route.action == Action::Shadow => {
@@ -157,6 +173,17 @@ impl Practice {
             }
             Purpose::Answer | Purpose::Learning => Origin::Escalation,
         };
-        app.learning().label(&judged, &self.said, origin).await;
+        learning.label(judged, &self.said, origin).await;
     }
+}
+
+/// Where the label is waited for. While nothing is proven every label counts; afterwards those that the lot falls on, as if
+/// the draft had been made for the client.
+fn drawn(learning: &Learning, learnt: Option<(LabelSampling, Ticket)>) -> Option<Ticket> {
+    let (sampling, ticket) = learnt?;
+    if sampling.draws(learning.uniform()) {
+        return Some(ticket);
+    }
+    ticket.settle(Label::NotDrawn);
+    None
 }

@@ -152,6 +152,36 @@ fn first_day(period: BudgetPeriod, now: Timestamp) -> Date {
     }
 }
 
+impl Ledger {
+    /// What was spent on audits, by route, for exchanges that began at this moment or later; microseconds since 1970.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or is damaged.
+    pub(crate) async fn spent_on_audits(
+        &self,
+        from: i64,
+    ) -> Result<HashMap<String, Usd>, LedgerError> {
+        let reading = self.read(move |connection| {
+            let failed = || LedgerError::sqlite("read what audits have cost");
+            let mut query = connection
+                .prepare(
+                    "SELECT cost_usd, route FROM attempts JOIN exchanges ON exchanges.id = exchange_id
+                     WHERE started_us >= ?1 AND engine = 'audit' AND cost_usd IS NOT NULL",
+                )
+                .map_err(failed())?;
+            let mut rows = query.query([from]).map_err(failed())?;
+            let mut spent = HashMap::<String, Usd>::new();
+            while let Some(row) = rows.next().map_err(failed())? {
+                let route: String = row.get(1).map_err(failed())?;
+                let sum = spent.entry(route).or_default();
+                *sum = sum.saturating_add(cost(row).map_err(failed())?);
+            }
+            Ok(spent)
+        });
+        reading.await
+    }
+}
+
 /// What the ledger holds of outside spending of a route since that day.
 async fn spent_since(ledger: &Ledger, route: &str, day: Date) -> Result<Usd, LedgerError> {
     let from = day

@@ -85,6 +85,8 @@ words! {
         Certificate = "certificate",
         /// What ran: model, template, answer form, family of prompts.
         Fingerprint = "fingerprint",
+        /// A scorer that speaks while a route learns: nothing is proven of it yet.
+        Scorer = "scorer",
     }
 }
 
@@ -108,7 +110,7 @@ pub struct Decision {
     pub purpose: Purpose,
     /// What the scorer read.
     pub features: Features,
-    /// Id of the certificate whose scorer spoke; `None`: the plain scorer.
+    /// Id of the certificate whose scorer spoke, or of a scorer without one; `None`: the plain scorer.
     pub certificate: Option<String>,
     /// Id of the fingerprint of what ran.
     pub fingerprint: String,

@@ -160,6 +160,17 @@ impl ChatRequest {
         Value::Object(body)
     }
 
+    /// The same without a stream, for a question that no client waits for.
+    #[must_use]
+    pub fn whole_for_upstream(&self, model: &str) -> Value {
+        let mut body = self.body.clone();
+        body.insert("model".to_owned(), json!(model));
+        for key in ["stream", "stream_options"] {
+            body.shift_remove(key);
+        }
+        Value::Object(body)
+    }
+
     /// The parts of the body that decide the answer, for a cache key: everything but how it is delivered.
     #[must_use]
     pub fn essence(&self) -> Value {

@@ -103,6 +103,6 @@ async fn drain(app: &App, graceful: GracefulShutdown, mut connections: JoinSet<(
     // Cut connections drop their exchanges, which are booked as such.
     connections.shutdown().await;
     app.learning()
-        .stop(grace.saturating_sub(began.elapsed()))
+        .stop(app, grace.saturating_sub(began.elapsed()))
         .await;
 }

@@ -128,6 +128,10 @@ fn configuration(app: &App, snapshot: &Snapshot) -> Value {
 
 /// `GET /metrics`.
 pub(super) fn metrics(app: &App) -> Response<Body> {
+    app.metrics().show(&app.learning().standings());
+    for (route, open, spent) in app.learning().audit_money() {
+        app.metrics().show_audits(&route, open, spent);
+    }
     let mut response = Response::new(full(app.metrics().text()));
     response
         .headers_mut()

@@ -1,12 +1,17 @@
 //! Counters in the form that Prometheus reads (`OpenMetrics` 1.0). Labels come from the configuration or from fixed
 //! lists, never from requests.
 
+mod routes;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+use self::routes::RouteGauges;
+use crate::learning::Standing;
 
 /// Media type of the text that `/metrics` answers with.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -17,6 +22,14 @@ pub struct Metrics {
     registry: Registry,
     reloads: Family<Reload, Counter>,
     last_reload_ok: Gauge,
+    alarms: Family<RaisedAlarm, Counter>,
+    routes: RouteGauges,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RaisedAlarm {
+    route: String,
+    cause: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,11 +58,38 @@ impl Metrics {
             "1 if the newest configuration is in force, 0 if an older one had to stay",
             last_reload_ok.clone(),
         );
+        let alarms = Family::<RaisedAlarm, Counter>::default();
+        registry.register(
+            "alarms",
+            "Certificates made void, or learning begun anew, because the traffic changed, by route and cause",
+            alarms.clone(),
+        );
+        let routes = RouteGauges::register(&mut registry);
         Self {
             registry,
             reloads,
             last_reload_ok,
+            alarms,
+            routes,
         }
+    }
+
+    /// Takes up where the routes stand.
+    pub(crate) fn show(&self, standings: &[Standing]) {
+        self.routes.show(standings);
+    }
+
+    /// Takes up what audits of a route cost today, and whether more may be made.
+    pub(crate) fn show_audits(&self, route: &str, open: bool, spent: f64) {
+        self.routes.show_audits(route, open, spent);
+    }
+
+    /// Counts an alarm.
+    pub(crate) fn alarmed(&self, route: &str, cause: &'static str) {
+        let route = route.to_owned();
+        self.alarms
+            .get_or_create(&RaisedAlarm { route, cause })
+            .inc();
     }
 
     /// Counts a reload.

@@ -8,8 +8,12 @@
 //! Files are recorded outcomes as `smallfirst replay` reads them. Rows of `FIRST` marked `calibration` fit the
 //! calibration of the confidence and are used for nothing else. All streams are drawn with replacement, so the true
 //! regret of every threshold is known: it is that of the file.
+//!
+//! `switch` goes by the first calibration throughout; `switch_refitting` is what the gateway runs, which fits another
+//! scorer to the labels that it collects.
 
 mod measure;
+mod relearn;
 mod stream;
 
 use std::error::Error;
@@ -19,7 +23,8 @@ use router_policies::{AuditPlan, LiveSettings, Probability, RiskTarget};
 use serde_json::json;
 
 use crate::measure::{parity, quiet, switch};
-use crate::stream::{Traffic, read};
+use crate::relearn::Drafts;
+use crate::stream::{Traffic, read, recorded};
 
 struct Options {
     files: Vec<String>,
@@ -35,15 +40,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [first, second] = options.files.as_slice() else {
         return Err("usage: live_loop FIRST.jsonl SECOND.jsonl [options]".into());
     };
+    let [calibration, drafts] = Drafts::of(&recorded(first)?);
+    let [_, other_drafts] = Drafts::of(&recorded(second)?);
     let (first, calibrator) = read(first, None)?;
     let (second, _) = read(second, calibrator.as_ref())?;
     let settings = options.settings;
+    let sizes = [options.phase, options.seeds];
     let found = json!({
         "max_regret": settings.target.max_regret(),
         "assurance": settings.target.assurance(),
         "audits": Probability::from(settings.audits),
         "seeds": options.seeds,
         "switch": switch(settings, [&first, &second], options.phase, options.seeds),
+        "switch_refitting": relearn::switch(settings, &calibration, [&drafts, &other_drafts], sizes),
         "quiet": quiet(settings, &first, options.quiet, options.seeds),
         "parity": parity(settings, &first, options.seeds),
     });

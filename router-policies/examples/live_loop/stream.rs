@@ -5,12 +5,30 @@ use std::error::Error;
 use router_policies::{Calibrator, Doubt, Probability};
 use serde::Deserialize;
 
+/// One line of a file.
 #[derive(Deserialize)]
-struct Recorded {
-    confidence: Probability,
+pub(crate) struct Recorded {
+    pub(crate) confidence: Probability,
     local_correct: bool,
     upstream_correct: bool,
     split: Option<String>,
+}
+
+impl Recorded {
+    pub(crate) fn bad(&self) -> bool {
+        self.upstream_correct && !self.local_correct
+    }
+
+    pub(crate) fn is_calibration(&self) -> bool {
+        self.split.as_deref() == Some("calibration")
+    }
+}
+
+/// All lines of a file.
+pub(crate) fn recorded(file: &str) -> Result<Vec<Recorded>, Box<dyn Error>> {
+    let text = std::fs::read_to_string(file)?;
+    let rows: Result<_, _> = text.lines().map(serde_json::from_str).collect();
+    Ok(rows?)
 }
 
 /// `p_bad` and whether the upstream would have done better, row by row.
@@ -23,19 +41,13 @@ pub(crate) fn read(
     file: &str,
     calibrator: Option<&Calibrator>,
 ) -> Result<(Traffic, Option<Calibrator>), Box<dyn Error>> {
-    let text = std::fs::read_to_string(file)?;
-    let mut rows: Vec<Recorded> = text
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()?;
+    let mut rows = recorded(file)?;
     let doubt = |row: &Recorded| Doubt::from_confidence(row.confidence);
-    let bad = |row: &Recorded| row.upstream_correct && !row.local_correct;
+    let bad = Recorded::bad;
     let own = if calibrator.is_none() {
-        let fitting = rows
-            .iter()
-            .filter(|row| row.split.as_deref() == Some("calibration"));
+        let fitting = rows.iter().filter(|row| row.is_calibration());
         let fitting: Vec<_> = fitting.map(|row| (doubt(row), bad(row))).collect();
-        rows.retain(|row| row.split.as_deref() != Some("calibration"));
+        rows.retain(|row| !row.is_calibration());
         Calibrator::fit(&fitting)
     } else {
         None
@@ -67,13 +79,16 @@ impl Random {
         f64::from(u32::try_from(self.next() >> 32).unwrap_or(0)) / 4_294_967_296.0
     }
 
+    /// A whole number below `count`; 0 if there is none.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let index = self.next().checked_rem(count).unwrap_or(0);
+        usize::try_from(index).unwrap_or(0)
+    }
+
     /// One row of the recorded traffic.
     pub(crate) fn row(&mut self, traffic: &Traffic) -> (Probability, bool) {
-        let rows = u64::try_from(traffic.rows.len()).unwrap_or(u64::MAX);
-        let index = self.next().checked_rem(rows).unwrap_or(0);
-        let row = usize::try_from(index)
-            .ok()
-            .and_then(|i| traffic.rows.get(i));
+        let row = traffic.rows.get(self.below(traffic.rows.len()));
         row.copied().unwrap_or((Probability::ONE, true))
     }
 }

@@ -4,25 +4,23 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::risk::cells::Cell;
-use crate::units::Probability;
+use crate::units::{Factor, Probability};
 
 /// Cells below the threshold, 0.12 of log-odds each, whose requests are audited more often: two bins of 0.6. What
 /// they hold decides whether the threshold may rise.
 const NEAR: usize = 10;
 
-/// How much more often.
-const NEAR_FACTOR: f64 = 3.0;
-
 /// The smallest share that is worth auditing. Below, an alarm would take longer than anyone can wait.
 const LEAST: f64 = 0.001;
 
-/// How often accepted answers are audited: with probability `base`, and three times that just below the threshold.
+/// How often accepted answers are audited: with probability `base`, and more often just below the threshold.
 ///
 /// An audit plan depends on `p_bad` only, through its cell; so the audited requests of a cell are a fair sample of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Probability", try_from = "Probability")]
+#[serde(into = "Plain", try_from = "Plain")]
 pub struct AuditPlan {
     base: Probability,
+    near: Factor,
 }
 
 /// The share to audit is too small.
@@ -33,7 +31,7 @@ pub struct AuditPlan {
 pub struct AuditPlanError(Probability);
 
 impl AuditPlan {
-    /// Audits a share `base`, at least 0.1 %; 0.5 to 5 % are usual.
+    /// Audits a share `base`, at least 0.1 %; 0.5 to 5 % are usual. Three times as many just below the threshold.
     ///
     /// # Errors
     /// [`AuditPlanError`] below.
@@ -41,7 +39,20 @@ impl AuditPlan {
         if base.get() < LEAST {
             return Err(AuditPlanError(base));
         }
-        Ok(Self { base })
+        let near = Factor::THREE;
+        Ok(Self { base, near })
+    }
+
+    /// The same with `near` times as many audits just below the threshold.
+    #[must_use]
+    pub const fn near(self, near: Factor) -> Self {
+        Self { near, ..self }
+    }
+
+    /// Probability with which a draft is audited that a threshold, set by hand, accepts.
+    pub fn share(self, p_bad: Probability, threshold: Probability) -> Probability {
+        let threshold = Cell::of(threshold);
+        Probability::of_bad(self.propensity(Cell::of(p_bad), threshold))
     }
 
     /// Probability with which an accepted draft is audited.
@@ -49,7 +60,7 @@ impl AuditPlan {
         let near = cell.index() + NEAR > threshold.index();
         let base = self.base.get();
         if near {
-            (base * NEAR_FACTOR).min(1.0)
+            (base * self.near.get()).min(1.0)
         } else {
             base
         }
@@ -66,21 +77,36 @@ impl Default for AuditPlan {
     fn default() -> Self {
         Self {
             base: Probability::PERCENT_2,
+            near: Factor::THREE,
         }
+    }
+}
+
+/// The plan as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plain {
+    base: Probability,
+    near: Factor,
+}
+
+impl From<AuditPlan> for Plain {
+    fn from(AuditPlan { base, near }: AuditPlan) -> Self {
+        Self { base, near }
+    }
+}
+
+impl TryFrom<Plain> for AuditPlan {
+    type Error = AuditPlanError;
+
+    fn try_from(Plain { base, near }: Plain) -> Result<Self, AuditPlanError> {
+        Ok(Self::new(base)?.near(near))
     }
 }
 
 impl From<AuditPlan> for Probability {
     fn from(plan: AuditPlan) -> Self {
         plan.base
-    }
-}
-
-impl TryFrom<Probability> for AuditPlan {
-    type Error = AuditPlanError;
-
-    fn try_from(base: Probability) -> Result<Self, AuditPlanError> {
-        Self::new(base)
     }
 }
 

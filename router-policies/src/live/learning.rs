@@ -231,6 +231,28 @@ impl RouteLearning {
         self.begin_anew(None);
     }
 
+    /// [`restart`](Self::restart) with other settings. An alarm that began the present learning stays on record.
+    pub(super) fn restart_with(&mut self, settings: LiveSettings) {
+        let alarm = self.alarm.filter(|_| self.threshold.is_none());
+        self.settings = settings;
+        self.begin_anew(alarm);
+    }
+
+    /// Audits by another plan from the next request on. What was drawn by the old one keeps its own probabilities.
+    pub const fn audit_by(&mut self, plan: super::audit::AuditPlan) {
+        self.settings.audits = plan;
+    }
+
+    /// Requests since learning last began.
+    pub const fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Number of times that learning has begun anew.
+    pub const fn episode(&self) -> u32 {
+        self.episode
+    }
+
     /// What is known, to be shown.
     pub fn report(&self) -> LearningReport {
         let target = self.settings.target;

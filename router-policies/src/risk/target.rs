@@ -72,6 +72,12 @@ impl RiskTarget {
         1.0 - self.assurance.get()
     }
 
+    /// The same with a share, in `(0, 1]`, of the chance that the promise is broken.
+    pub(crate) fn with_share(self, share: f64) -> Self {
+        let assurance = Probability::of_bad(1.0 - self.delta() * share);
+        Self { assurance, ..self }
+    }
+
     /// Whether whoever keeps this promise also keeps `other`.
     pub fn implies(&self, other: &Self) -> bool {
         self.max_regret <= other.max_regret && self.assurance >= other.assurance

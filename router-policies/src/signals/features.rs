@@ -134,7 +134,7 @@ impl Features {
     const EMPTY: usize = 25;
 
     /// Values in the order of [`Self::NAMES`], all finite.
-    pub(super) const fn from_array(values: [f64; COUNT]) -> Self {
+    pub(crate) const fn from_array(values: [f64; COUNT]) -> Self {
         Self(values)
     }
 

@@ -8,6 +8,14 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::{ACCEPT, Draw, Mode, Origin, Purpose, content_id};
 use crate::ledger::LedgerError;
 
+/// What a decision names as its scorer.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Spoke {
+    Certificate(Box<Certificate>),
+    Scorer(Scorer),
+}
+
 /// One stored decision with all that it refers to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
@@ -174,10 +182,15 @@ impl Evidence {
                 what: "fingerprint",
                 id: self.fingerprint.0.clone(),
             })?;
-        let certificate: Option<Certificate> =
-            self.document("certificate", self.certificate.as_ref())?;
-        self.check_certificate(certificate.as_ref(), &now)?;
-        let scorer = certificate.map_or_else(Scorer::from_probability, |c| c.scorer);
+        let scorer = match self.document("certificate", self.certificate.as_ref())? {
+            None => Scorer::from_probability(),
+            Some(Spoke::Certificate(certificate)) => {
+                self.check_certificate(&certificate, &now)?;
+                certificate.scorer
+            }
+            Some(Spoke::Scorer(scorer)) if self.mode != Mode::Certified => scorer,
+            Some(Spoke::Scorer(_)) => return Err(self.unproven()),
+        };
         let p_bad = match self.failed_check {
             Some(_) => Probability::ONE,
             None => scorer.p_bad(&features),
@@ -226,19 +239,32 @@ impl Evidence {
         Features::from_named(&named).map_err(|error| Disagreement::Features(error.to_string()))
     }
 
+    fn unproven(&self) -> Disagreement {
+        Disagreement::Unreadable {
+            what: "certificate",
+            id: self
+                .certificate
+                .as_ref()
+                .map(|(id, _)| id.clone())
+                .unwrap_or_default(),
+            reason: "it is a scorer of which nothing was proven".to_owned(),
+        }
+    }
+
     fn check_certificate(
         &self,
-        certificate: Option<&Certificate>,
+        certificate: &Certificate,
         now: &Fingerprint,
     ) -> Result<(), Disagreement> {
-        let Some(certificate) = certificate.filter(|_| self.mode == Mode::Certified) else {
+        if self.mode != Mode::Certified {
             return Ok(());
-        };
+        }
         certificate
             .covers(now)
             .map_err(|changed| Disagreement::NotCovered(changed.what))?;
-        let (stored, certified) = (self.threshold.unwrap_or(-1.0), certificate.threshold.get());
-        if stored.to_bits() == certified.to_bits() {
+        let (stored, certified) = (self.threshold.unwrap_or(2.0), certificate.threshold.get());
+        // What accepts less than was proven is proven, too: live statistics step down to a threshold of their grid.
+        if stored <= certified {
             Ok(())
         } else {
             Err(Disagreement::Threshold { stored, certified })

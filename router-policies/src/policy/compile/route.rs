@@ -161,7 +161,7 @@ pub(super) fn answering(
         hedge_after: layers
             .find("hedge_after", |fields| fields.hedge_after)
             .and_then(|found| context.time(found)),
-        audit: spending::audit(layers),
+        audit: spending::audit(layers, context),
         cache: spending::cache(layers, context),
         baseline,
         budget,

@@ -6,10 +6,11 @@ use super::super::{Audit, Budget};
 use super::Context;
 use super::layers::Layers;
 use crate::error::PolicyProblem;
+use crate::live::AuditPlan;
 use crate::units::{Factor, Probability};
 
 /// The audits; `None` where none are made.
-pub(super) fn audit(layers: &Layers) -> Option<Audit> {
+pub(super) fn audit(layers: &Layers, context: &mut Context<'_, '_>) -> Option<Audit> {
     layers.find("audit", |fields| fields.audit.as_ref())?;
     let rate = layers.find("audit.rate", |fields| fields.audit.as_ref()?.rate);
     let near = layers.find("audit.near_threshold", |fields| {
@@ -18,6 +19,11 @@ pub(super) fn audit(layers: &Layers) -> Option<Audit> {
     let most = layers.find("audit.max_cost_per_day", |fields| {
         fields.audit.as_ref()?.max_cost_per_day
     });
+    if let Some(found) = rate.as_ref().filter(|rate| rate.value != Probability::ZERO)
+        && let Err(error) = AuditPlan::new(found.value)
+    {
+        context.add(&found.at, error.into());
+    }
     let audit = Audit {
         rate: rate.map_or(Probability::PERCENT_2, |found| found.value),
         near_threshold: near.map_or(Factor::THREE, |found| found.value),

@@ -1,0 +1,129 @@
+//! Audits: which accepted answers are checked, and what that may cost.
+
+mod purse;
+mod work;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use router_policies::{Probability, Route};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::purse::{Purses, Reserved};
+use crate::egress::EgressPermit;
+use crate::ledger::{Draw, Ledger, LedgerError, Price};
+
+pub(crate) use work::Audit;
+
+/// Most audits that wait or run. Each holds a request in memory.
+const ROOM: usize = 64;
+/// Most that ask an upstream at a time.
+const ASKING: usize = 4;
+
+/// Draws the lots and holds the money.
+#[derive(Debug)]
+pub(super) struct Auditor {
+    lots: Mutex<StdRng>,
+    purses: Purses,
+    room: Arc<Semaphore>,
+    asking: Arc<Semaphore>,
+}
+
+/// The right to make one audit: to send its request out, and to spend money on it.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    permit: EgressPermit,
+    money: Option<Reserved>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What is to be known of an accepted answer for a draw.
+#[derive(Debug)]
+pub(crate) struct Lot<'a> {
+    /// Its route.
+    pub(crate) route: &'a Route,
+    /// Chance that it is drawn.
+    pub(crate) propensity: Probability,
+    /// The most that the audit may cost.
+    pub(crate) worst: Price,
+    /// The right to send the request out.
+    pub(crate) permit: &'a EgressPermit,
+}
+
+impl Auditor {
+    pub(super) fn new() -> Self {
+        Self {
+            lots: Mutex::new(StdRng::from_os_rng()),
+            purses: Purses::default(),
+            room: Arc::new(Semaphore::new(ROOM)),
+            asking: Arc::new(Semaphore::new(ASKING)),
+        }
+    }
+
+    /// Draws from this seed from now on, so that a test knows what is drawn.
+    pub(super) fn seed(&self, seed: u64) {
+        *self.lots.lock() = StdRng::seed_from_u64(seed);
+    }
+
+    /// Reads what was spent today before this process began.
+    pub(super) async fn resume(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        self.purses.resume(ledger, today()).await
+    }
+
+    /// A number drawn uniformly from `[0, 1)`.
+    pub(super) fn uniform(&self) -> f64 {
+        self.lots.lock().random()
+    }
+
+    /// Whether there is money for audits of `route` today. It closes with the first audit that finds none, for the rest of the
+    /// day: whether a request may be drawn must not depend on what it would cost.
+    pub(super) fn is_open(&self, route: &Route) -> bool {
+        route.audit.is_some() && self.purses.is_open(&route.id(), today())
+    }
+
+    /// What was spent today, by route, and whether more may be; for gauges, which are floats.
+    pub(super) fn money(&self) -> Vec<(String, bool, f64)> {
+        self.purses.shown(today())
+    }
+
+    /// Draws, and takes what an audit needs.
+    pub(super) fn draw(&self, lot: &Lot<'_>, stopping: bool) -> (Draw, Option<Drawn>) {
+        if self.uniform() >= lot.propensity.get() {
+            return (Draw::NotDrawn, None);
+        }
+        if stopping {
+            return (Draw::Draining, None);
+        }
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            return (Draw::Busy, None);
+        };
+        let most = lot.route.audit.and_then(|audit| audit.max_cost_per_day);
+        let money = match (most, lot.worst.exact()) {
+            (None, _) => None,
+            (Some(_), None) => return (Draw::Unpriced, None),
+            (Some(most), Some(worst)) => {
+                let reserved = self.purses.reserve(&lot.route.id(), today(), most, worst);
+                match reserved {
+                    Some(reserved) => Some(reserved),
+                    None => return (Draw::Capped, None),
+                }
+            }
+        };
+        let drawn = Drawn {
+            permit: lot.permit.clone(),
+            money,
+            _room: room,
+        };
+        (Draw::Drawn, Some(drawn))
+    }
+}
+
+/// The day that audits are charged to, in UTC.
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
