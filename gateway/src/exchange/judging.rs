@@ -117,6 +117,25 @@ impl Judging {
         }
     }
 
+    /// The judge of this moment, to look at a draft that is not finished; what becomes of it is said by
+    /// [`judge`](Self::judge) at its end, or by [`stopped`](Self::stopped).
+    #[expect(dead_code, reason = "for drafts that are given up early")]
+    pub(crate) fn judge_now(&self) -> Judge {
+        match &self.rule {
+            Rule::Proven(controller) => controller.judge(),
+            Rule::Unknown => Judge::serving(Scorer::from_probability(), None, None),
+            Rule::Declared(judge, ..) => judge.clone(),
+        }
+    }
+
+    /// Counts a request whose draft was given up. Without this, what is proven would be about other traffic.
+    #[expect(dead_code, reason = "for drafts that are given up early")]
+    pub(crate) fn stopped(&self, audits_open: bool) {
+        if let Rule::Proven(controller) = &self.rule {
+            controller.take_stopped(audits_open);
+        }
+    }
+
     /// Judges a draft of a request that has counted already.
     pub(crate) fn judge_again(&self, features: &Features, failed: Option<Reason>) -> Judgement {
         match &self.rule {

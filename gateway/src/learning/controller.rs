@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use router_policies::{
-    Features, Fingerprint, Label, LabelSampling, LearningReport, LiveSettings, Reason,
+    Features, Fingerprint, Judge, Label, LabelSampling, LearningReport, LiveSettings, Probability,
+    Reason,
 };
 
 use self::state::{Request, State};
@@ -109,7 +110,7 @@ impl Controller {
         let p_bad = ruling.assessment.p_bad;
         let sampling = state.learner.sampling(p_bad, audits_open);
         let number = state.held.push(Request {
-            features: *features,
+            features: Some(*features),
             valid: failed.is_none(),
             p_bad,
             sampling,
@@ -119,6 +120,26 @@ impl Controller {
             number: Some(number),
         };
         (ruling, sampling, ticket)
+    }
+
+    /// The judge of this moment.
+    pub(crate) fn judge(&self) -> Judge {
+        self.state.lock().judge()
+    }
+
+    /// Takes in a request whose draft was given up: traffic that no threshold accepts, whatever the label would have been.
+    pub(crate) fn take_stopped(&self, audits_open: bool) {
+        let mut state = self.state.lock();
+        let p_bad = Probability::ONE;
+        let sampling = state.learner.sampling(p_bad, audits_open);
+        let number = state.held.push(Request {
+            features: None,
+            valid: false,
+            p_bad,
+            sampling,
+        });
+        drop(state);
+        self.settle(number, Label::NotDrawn);
     }
 
     fn settle(&self, number: u64, label: Label) {

@@ -60,7 +60,7 @@ impl Watch {
         cell: Cell,
         threshold: Option<Cell>,
     ) -> Option<AlarmCause> {
-        let shifted = self.shift(seen);
+        let shifted = self.shift(seen, threshold);
         let rate = self.rate(cell, threshold);
         let loss = match (threshold, seen.label) {
             (None, _) | (_, Label::Lost) => None,
@@ -74,20 +74,34 @@ impl Watch {
         self.rate = None;
     }
 
-    fn shift(&mut self, seen: &Observation) -> Option<AlarmCause> {
+    /// Above the threshold in force one confidence is as good as another: what is escalated is not at risk, and a draft
+    /// that is given up early never tells its own.
+    fn shift(&mut self, seen: &Observation, threshold: Option<Cell>) -> Option<AlarmCause> {
+        let escalated = threshold.map(|cell| cell.threshold().get());
         let tokens = seen.decision_tokens.map(f64::from);
         let signals = [
-            (WatchedSignal::PBad, &mut self.p_bad, Some(seen.p_bad.get())),
-            (WatchedSignal::DecisionTokens, &mut self.tokens, tokens),
+            (
+                WatchedSignal::PBad,
+                &mut self.p_bad,
+                Some(seen.p_bad.get()),
+                escalated,
+            ),
+            (
+                WatchedSignal::DecisionTokens,
+                &mut self.tokens,
+                tokens,
+                None,
+            ),
             (
                 WatchedSignal::PromptLikelihood,
                 &mut self.prompt,
                 seen.prompt_logprob,
+                None,
             ),
         ];
         // All of them take the request in, also when the first is alarmed.
-        let alarms = signals.map(|(signal, shift, value)| {
-            let (index, limit) = shift.observe(value.filter(|v| v.is_finite())?)?;
+        let alarms = signals.map(|(signal, shift, value, alike)| {
+            let (index, limit) = shift.observe(value.filter(|v| v.is_finite())?, alike)?;
             Some(AlarmCause::Shift {
                 signal,
                 index,

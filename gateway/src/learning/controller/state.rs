@@ -29,7 +29,8 @@ pub(super) struct State {
 /// A request that was decided.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) features: Features,
+    /// `None`: it was given up before its end.
+    pub(super) features: Option<Features>,
     pub(super) valid: bool,
     pub(super) p_bad: Probability,
     pub(super) sampling: LabelSampling,
@@ -150,10 +151,10 @@ impl State {
                 p_bad,
                 sampling,
                 label,
-                decision_tokens: decision_tokens(&features),
-                prompt_logprob: prompt_logprob(&features),
+                decision_tokens: features.as_ref().and_then(decision_tokens),
+                prompt_logprob: features.as_ref().and_then(prompt_logprob),
             };
-            let example = label.known().map(|bad| Labelled {
+            let example = features.zip(label.known()).map(|(features, bad)| Labelled {
                 features,
                 valid,
                 bad,

@@ -37,8 +37,9 @@ impl Shift {
         Self::Collecting(Vec::new())
     }
 
-    /// Takes a value in. At the end of a window that differs too much, gives the index and its limit.
-    pub(super) fn observe(&mut self, value: f64) -> Option<(f64, f64)> {
+    /// Takes a value in. At the end of a window that differs too much, gives the index and its limit. Values above
+    /// `alike` are not told apart.
+    pub(super) fn observe(&mut self, value: f64, alike: Option<f64>) -> Option<(f64, f64)> {
         match self {
             Self::Collecting(values) => {
                 values.push(value);
@@ -56,7 +57,11 @@ impl Shift {
                 if window.iter().sum::<u64>() < count(WINDOW) {
                     return None;
                 }
-                let found = (index(reference, window), limit(reference, window));
+                let parts = alike.map_or(edges.len(), |from| {
+                    edges.partition_point(|edge| *edge < from)
+                });
+                let [before, now] = [&*reference, &*window].map(|counts| merged(counts, parts));
+                let found = (index(&before, &now), limit(&before, &now));
                 window.fill(0);
                 (found.0 >= found.1).then_some(found)
             }
@@ -91,6 +96,12 @@ fn add(counts: &mut [u64], edges: &[f64], value: f64) {
     if let Some(part) = counts.get_mut(edges.partition_point(|edge| *edge < value)) {
         *part += 1;
     }
+}
+
+/// The first parts as they are, all others in one.
+fn merged(counts: &[u64], parts: usize) -> Vec<u64> {
+    let (first, rest) = counts.split_at(parts.min(counts.len()));
+    first.iter().copied().chain([rest.iter().sum()]).collect()
 }
 
 /// The population stability index. Half a value is added to every part, so that empty ones do no harm.

@@ -54,9 +54,9 @@ fn shift_after(
     let mut random = Random::seeded(12);
     let mut shift = Shift::new();
     for _ in 0..1_000 {
-        assert_eq!(shift.observe(before(&mut random)), None);
+        assert_eq!(shift.observe(before(&mut random), None), None);
     }
-    (1..=most).find(|_| shift.observe(after(&mut random)).is_some())
+    (1..=most).find(|_| shift.observe(after(&mut random), None).is_some())
 }
 
 #[test]
@@ -65,6 +65,20 @@ fn a_shifted_signal_alarms_at_the_end_of_a_window() {
     assert_eq!(shift_after(normal, |r| r.normal() + 0.7, 2_000), Some(500));
     assert_eq!(shift_after(normal, |r| 2.5 * r.normal(), 2_000), Some(500));
     assert_eq!(shift_after(normal, normal, 100_000), None);
+}
+
+#[test]
+fn what_is_escalated_anyway_is_not_told_apart() {
+    let stopped = |x: f64| if x > 0.6 { 1.0 } else { x };
+    for (alike, alarmed) in [(None, true), (Some(0.6), false)] {
+        let mut random = Random::seeded(13);
+        let mut shift = Shift::new();
+        for _ in 0..500 {
+            shift.observe(random.uniform(), alike);
+        }
+        let found = (0..2_000).find_map(|_| shift.observe(stopped(random.uniform()), alike));
+        assert_eq!(found.is_some(), alarmed, "{found:?}");
+    }
 }
 
 #[test]
