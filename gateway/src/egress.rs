@@ -138,6 +138,15 @@ impl From<Finding> for PinnedBy {
 }
 
 impl PinnedBy {
+    /// What would keep a request here that takes `route`, before money is asked for. For rehearsals: it permits nothing.
+    pub(crate) fn foreseen(route: &Route, request: &ChatRequest) -> Option<Self> {
+        match (route.action, &route.pin) {
+            (Action::LocalOnly | Action::Split, _) | (_, Pin::Always) => Some(Self::Route),
+            (_, Pin::OnDetect { detectors, .. }) => request.inspect(detectors).map(Self::from),
+            (Action::LocalFirst | Action::UpstreamOnly | Action::Shadow, Pin::Never) => None,
+        }
+    }
+
     /// What pinned it in one word, for headers, logs and books: `route`, `budget`, `unreadable`, or `detector:` and its
     /// name.
     pub(crate) fn word(&self) -> Cow<'static, str> {

@@ -1,4 +1,5 @@
-//! How fast texts are searched for private data, in megabytes a second. Run: `cargo bench -p router-policies --bench privacy`.
+//! How fast texts are searched for private data, in megabytes a second, and what the body of a request costs as it grows.
+//! Run: `cargo bench -p router-policies --bench privacy`.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -10,6 +11,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use router_policies::{BuiltIn, Detector, Detectors};
+use serde_json::{Map, Value, json};
 
 const SIZE: usize = 64 << 10;
 const PROSE: &str = "Please sort the ticket below into one of the queues. The customer writes: my order 2024-00123 of \
@@ -49,6 +51,73 @@ fn main() {
             .collect();
         println!("{name:<24}{}", speeds.concat());
     }
+    bodies();
+}
+
+/// What it costs to read a whole request, by its size and by what is looked for.
+fn bodies() {
+    let mut sets = vec![
+        ("pii", vec!["pii"], 0),
+        ("pii secret", vec!["pii", "secret"], 0),
+    ];
+    sets.extend([("10 patterns", vec![], 10), ("100 patterns", vec![], 100)]);
+    println!(
+        "\n{:<24}{:>10}{:>10}{:>10}{:>10}   µs a body (µs/KiB); half prose, half arguments of tool calls",
+        "", "1 KiB", "16 KiB", "256 KiB", "4 MiB"
+    );
+    for (title, names, patterns) in sets {
+        let regexes: Vec<(String, String)> = (0..patterns)
+            .map(|n| (format!("p{n}"), format!(r"\bID{n}-[0-9]{{6}}\b")))
+            .collect();
+        let kinds = names.iter().flat_map(|name| BuiltIn::named(name));
+        let mut all: Vec<Detector<'_>> = kinds.map(|kind| Detector::BuiltIn(*kind)).collect();
+        all.extend(
+            regexes
+                .iter()
+                .map(|(name, regex)| Detector::Pattern { name, regex }),
+        );
+        let detectors = Detectors::compile(&all).unwrap();
+        let costs: Vec<String> = [1 << 10, 16 << 10, 256 << 10, 4 << 20]
+            .iter()
+            .map(|size| {
+                let micros = cost(&detectors, &body(*size));
+                format!("{micros:>8.0} ({:.1})", micros / (*size as f64 / 1024.0))
+            })
+            .collect();
+        println!("{title:<18}{}", costs.join("  "));
+    }
+}
+
+/// A conversation of about `size` bytes of JSON.
+fn body(size: usize) -> Map<String, Value> {
+    let arguments =
+        json!({"query": PROSE, "lines": ["fn main() {\n\t\"x\"\n}", "a\\b"], "count": 48213});
+    let call = json!({"id": "c", "type": "function", "function": {"name": "find", "arguments": arguments.to_string()}});
+    let turn = json!([{"role": "user", "content": PROSE.repeat(2)}, {"role": "assistant", "tool_calls": [call]}]);
+    let turns = (size / turn.to_string().len()).max(1);
+    let messages: Vec<Value> = (0..turns)
+        .flat_map(|_| turn.as_array().unwrap().clone())
+        .collect();
+    let Value::Object(body) = json!({"model": "m", "messages": messages}) else {
+        return Map::new();
+    };
+    body
+}
+
+fn cost(detectors: &Detectors, body: &Map<String, Value>) -> f64 {
+    assert_eq!(
+        detectors.find_in_fields(body),
+        None,
+        "a hit would end the reading early"
+    );
+    let mut best = Duration::MAX;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(600) {
+        let start = Instant::now();
+        black_box(detectors.find_in_fields(black_box(body)));
+        best = best.min(start.elapsed());
+    }
+    best.as_secs_f64() * 1e6
 }
 
 fn speed(detectors: &Detectors, sentence: &str) -> f64 {

@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
-use router_policies::{Action, Asker, Facts, ModelRef, Pin, Route};
+use router_policies::{Asker, Facts, ModelRef, Route};
 
 use super::Call;
 use crate::auth::Principal;
 use crate::config::Declared;
+use crate::egress::PinnedBy;
 use crate::fault::{Fault, FaultKind};
+use crate::openai::ChatRequest;
 
 /// What would become of a request: one of these, of which chance decides where there are several.
 #[derive(Debug, Clone)]
 pub(crate) struct Course<'c> {
     /// The route and what it may mean for the request; never empty.
     variants: Vec<&'c Arc<Route>>,
+    request: &'c ChatRequest,
 }
 
 /// What would become of a request.
 ///
 /// # Errors
 /// What the client would be told instead of an answer.
-pub(crate) fn course<'c>(declared: &'c Declared, call: &Call) -> Result<Course<'c>, Fault> {
+pub(crate) fn course<'c>(declared: &'c Declared, call: &'c Call) -> Result<Course<'c>, Fault> {
     let request = call.request.as_ref().map_err(Clone::clone)?;
     let principal = principal(declared, call.key.as_deref())?;
     let header = |name: &str| call.headers.get(name).and_then(|value| value.to_str().ok());
@@ -39,7 +42,8 @@ pub(crate) fn course<'c>(declared: &'c Declared, call: &Call) -> Result<Course<'
         request: "",
         header: &header,
     };
-    Ok(Course::of(route, &asker))
+    let variants = variants(route, &asker);
+    Ok(Course { variants, request })
 }
 
 /// Whose key it is. Without one: somebody without a team, whom the gateway lets in only where there are no keys.
@@ -51,20 +55,16 @@ fn principal(declared: &Declared, key: Option<&str>) -> Result<Principal, Fault>
     declared.principal(key).cloned().ok_or_else(unknown)
 }
 
-impl<'c> Course<'c> {
-    fn of(route: &'c Arc<Route>, asker: &Asker<'_>) -> Self {
-        let for_team = route.for_team(asker.team);
-        let by_chance = for_team
-            .split
-            .as_ref()
-            .filter(|split| split.keeps_nothing_together());
-        let variants = match by_chance {
-            Some(split) => split.arms.iter().map(|arm| &arm.route).collect(),
-            None => vec![route.for_asker(asker)],
-        };
-        Self { variants }
+/// What a route may mean for the one who asks.
+fn variants<'c>(route: &'c Arc<Route>, asker: &Asker<'_>) -> Vec<&'c Arc<Route>> {
+    let split = route.for_team(asker.team).split.as_ref();
+    match split.filter(|split| split.keeps_nothing_together()) {
+        Some(split) => split.arms.iter().map(|arm| &arm.route).collect(),
+        None => vec![route.for_asker(asker)],
     }
+}
 
+impl Course<'_> {
     /// Name of the route.
     pub(crate) fn name(&self) -> &str {
         self.variants
@@ -89,15 +89,15 @@ impl<'c> Course<'c> {
         told
     }
 
+    /// Whether the request may leave the gateway by this variant.
+    pub(crate) fn may_leave(&self, route: &Route) -> bool {
+        PinnedBy::foreseen(route, self.request).is_none()
+    }
+
     /// Whether something holds whatever chance decides.
     pub(crate) fn all(&self, holds: impl Fn(&Route) -> bool) -> bool {
         self.variants.iter().all(|variant| holds(variant))
     }
-}
-
-/// Whether a request that takes the route may leave the gateway.
-pub(crate) fn may_leave(route: &Route) -> bool {
-    route.action != Action::LocalOnly && route.pin != Pin::Always
 }
 
 /// A model as people write it.

@@ -3,7 +3,7 @@
 use router_policies::{ActionDocument, Route, Trust, UpstreamDocument};
 
 use super::cases::{ExpectDocument, LocalExpected};
-use super::course::{Course, chain_text, may_leave};
+use super::course::{Course, chain_text};
 use crate::fault::Fault;
 
 /// Something that is not as expected.
@@ -102,7 +102,7 @@ impl Found {
         }
         if let Some(leaves) = expected.leaves {
             self.compare("leaves", leaves.to_string(), course, |route| {
-                may_leave(route).to_string()
+                course.may_leave(route).to_string()
             });
         }
         if let Some(cache) = expected.cache {

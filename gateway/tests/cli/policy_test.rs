@@ -19,6 +19,7 @@ routes:
     upstream: { name: large, model: big }
     risk: { max_regret: 2% }
     cache: { ttl: 10m }
+    private: [card]
     teams: { support: { risk: { max_regret: 5% } } }
   - name: private
     match: { model: private }
@@ -58,6 +59,10 @@ cases:
     request: { file: note.json }
     key: lab
     expect: { route: private, action: local-only, leaves: false, upstream: [], cache: false }
+  - name: a card number stays here
+    request: { model: triage, messages: [{ role: user, content: '4111 1111 1111 1111' }] }
+    headers: { x-tenant: acme-eu }
+    expect: { route: triage, action: local-first, leaves: false }
   - name: other tenants have no route
     request: *ticket
     expect: { error: model_not_found }
