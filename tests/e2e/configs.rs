@@ -21,13 +21,16 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
+        } else if is_configuration(&path) {
             files.push(path);
         }
     }
+}
+
+/// Cases for `smallfirst test` lie beside the configurations that they are for; the tests of the program run them.
+fn is_configuration(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.ends_with(".yaml") && !name.ends_with(".test.yaml"))
 }
 
 /// Loads a copy of `file` in which the reader's part is done: secrets are there, and so are the models.

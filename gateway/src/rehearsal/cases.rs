@@ -56,6 +56,9 @@ pub(super) struct ExpectDocument {
     pub(super) upstream: Option<OneOrMany<UpstreamDocument>>,
     /// Whether the request may leave the gateway.
     pub(super) leaves: Option<bool>,
+    /// What keeps the request from leaving: `nothing`, `route`, `unreadable`, or `detector:` and its name.
+    #[schemars(extend("examples" = ["detector:email"]))]
+    pub(super) pinned: Option<String>,
     /// Whether answers may be repeated from memory.
     pub(super) cache: Option<bool>,
     /// The risk that the route declares.
@@ -252,6 +255,7 @@ impl ExpectDocument {
             || self.local.is_some()
             || self.upstream.is_some()
             || self.leaves.is_some()
+            || self.pinned.is_some()
             || self.cache.is_some()
             || self.risk.is_some()
             || self.threshold.is_some()

@@ -5,8 +5,10 @@ mod recorded;
 
 use std::collections::BTreeMap;
 
-use super::{Call, course};
+use super::Call;
+use super::course::{Way, course};
 use crate::config::Declared;
+use crate::egress::PinnedBy;
 
 pub(crate) use meaning::{Change, changes};
 pub(crate) use recorded::each_recorded;
@@ -75,10 +77,21 @@ impl<'c> Comparison<'c> {
     }
 }
 
-/// The route or variant that a request takes; all it may be where chance decides; or the error that it gets.
+/// The route or variant that a request takes, and what in the request keeps it here; all it may be where chance
+/// decides; or the error that it gets.
 fn way(declared: &Declared, call: &Call) -> String {
+    let said = |way: &Way<'_>| {
+        let id = way.route.id();
+        match &way.pinned {
+            // Of the others the route itself says it.
+            Some(by @ (PinnedBy::Detector(_) | PinnedBy::Unreadable)) => {
+                format!("{id}, kept here by {}", by.word())
+            }
+            _ => id.into_owned(),
+        }
+    };
     match course(declared, call) {
-        Ok(course) => course.ids().join(" or "),
+        Ok(course) => course.told(said).join(" or "),
         Err(fault) => format!("error {}", fault.kind().code()),
     }
 }

@@ -1,29 +1,38 @@
 //! The way that a request would take.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use router_policies::{Asker, Facts, ModelRef, Route};
 
 use super::Call;
+use super::verify::NONE;
 use crate::auth::Principal;
 use crate::config::Declared;
 use crate::egress::PinnedBy;
 use crate::fault::{Fault, FaultKind};
-use crate::openai::ChatRequest;
 
 /// What would become of a request: one of these, of which chance decides where there are several.
 #[derive(Debug, Clone)]
 pub(crate) struct Course<'c> {
-    /// The route and what it may mean for the request; never empty.
-    variants: Vec<&'c Arc<Route>>,
-    request: &'c ChatRequest,
+    /// Never empty.
+    ways: Vec<Way<'c>>,
+}
+
+/// One thing that may become of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Way<'c> {
+    /// The route as it is meant for the request.
+    pub(crate) route: &'c Arc<Route>,
+    /// What keeps the request from leaving.
+    pub(crate) pinned: Option<PinnedBy>,
 }
 
 /// What would become of a request.
 ///
 /// # Errors
 /// What the client would be told instead of an answer.
-pub(crate) fn course<'c>(declared: &'c Declared, call: &'c Call) -> Result<Course<'c>, Fault> {
+pub(crate) fn course<'c>(declared: &'c Declared, call: &Call) -> Result<Course<'c>, Fault> {
     let request = call.request.as_ref().map_err(Clone::clone)?;
     let principal = principal(declared, call.key.as_deref())?;
     let header = |name: &str| call.headers.get(name).and_then(|value| value.to_str().ok());
@@ -42,8 +51,26 @@ pub(crate) fn course<'c>(declared: &'c Declared, call: &'c Call) -> Result<Cours
         request: "",
         header: &header,
     };
-    let variants = variants(route, &asker);
-    Ok(Course { variants, request })
+    let ways = variants(route, &asker).into_iter().map(|route| Way {
+        pinned: PinnedBy::foreseen(route, request),
+        route,
+    });
+    Ok(Course {
+        ways: ways.collect(),
+    })
+}
+
+/// What a route may mean for a request.
+fn variants<'c>(route: &'c Arc<Route>, asker: &Asker<'_>) -> Vec<&'c Arc<Route>> {
+    let for_team = route.for_team(asker.team);
+    let by_chance = for_team
+        .split
+        .as_ref()
+        .filter(|split| split.keeps_nothing_together());
+    match by_chance {
+        Some(split) => split.arms.iter().map(|arm| &arm.route).collect(),
+        None => vec![route.for_asker(asker)],
+    }
 }
 
 /// Whose key it is. Without one: somebody without a team, whom the gateway lets in only where there are no keys.
@@ -55,33 +82,22 @@ fn principal(declared: &Declared, key: Option<&str>) -> Result<Principal, Fault>
     declared.principal(key).cloned().ok_or_else(unknown)
 }
 
-/// What a route may mean for the one who asks.
-fn variants<'c>(route: &'c Arc<Route>, asker: &Asker<'_>) -> Vec<&'c Arc<Route>> {
-    let split = route.for_team(asker.team).split.as_ref();
-    match split.filter(|split| split.keeps_nothing_together()) {
-        Some(split) => split.arms.iter().map(|arm| &arm.route).collect(),
-        None => vec![route.for_asker(asker)],
-    }
-}
-
 impl Course<'_> {
     /// Name of the route.
     pub(crate) fn name(&self) -> &str {
-        self.variants
-            .first()
-            .map_or("", |variant| variant.name.as_str())
+        self.ways.first().map_or("", |way| way.route.name.as_str())
     }
 
     /// What the route may mean, `triage@team=support`; several where chance decides.
     pub(crate) fn ids(&self) -> Vec<String> {
-        self.told(|variant| variant.id().into_owned())
+        self.told(|way| way.route.id().into_owned())
     }
 
-    /// What is to be said of the variants, each answer once.
-    pub(crate) fn told(&self, say: impl Fn(&Route) -> String) -> Vec<String> {
+    /// What is to be said of all that may become of the request, each answer once.
+    pub(crate) fn told(&self, say: impl Fn(&Way<'_>) -> String) -> Vec<String> {
         let mut told = Vec::new();
-        for variant in &self.variants {
-            let said = say(variant);
+        for way in &self.ways {
+            let said = say(way);
             if !told.contains(&said) {
                 told.push(said);
             }
@@ -89,14 +105,26 @@ impl Course<'_> {
         told
     }
 
-    /// Whether the request may leave the gateway by this variant.
-    pub(crate) fn may_leave(&self, route: &Route) -> bool {
-        PinnedBy::foreseen(route, self.request).is_none()
+    /// Whether something holds whatever chance decides.
+    pub(crate) fn all(&self, holds: impl Fn(&Way<'_>) -> bool) -> bool {
+        self.ways.iter().all(holds)
+    }
+}
+
+impl Way<'_> {
+    /// The upstreams that may be asked, in turn.
+    pub(crate) fn asks(&self) -> String {
+        if self.pinned.is_some() {
+            return NONE.to_owned();
+        }
+        chain_text(self.route)
     }
 
-    /// Whether something holds whatever chance decides.
-    pub(crate) fn all(&self, holds: impl Fn(&Route) -> bool) -> bool {
-        self.variants.iter().all(|variant| holds(variant))
+    /// What keeps the request from leaving, in one word.
+    pub(crate) fn pinned_word(&self) -> Cow<'static, str> {
+        self.pinned
+            .as_ref()
+            .map_or(Cow::Borrowed("nothing"), PinnedBy::word)
     }
 }
 
@@ -109,7 +137,7 @@ pub(crate) fn model_text(model: &ModelRef) -> String {
 pub(crate) fn chain_text(route: &Route) -> String {
     let chain: Vec<String> = route.chain().map(model_text).collect();
     if chain.is_empty() {
-        "none".to_owned()
+        NONE.to_owned()
     } else {
         chain.join(", then ")
     }

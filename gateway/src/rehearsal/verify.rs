@@ -1,9 +1,11 @@
 //! What was expected of a request against what would become of it.
 
-use router_policies::{ActionDocument, Route, Trust, UpstreamDocument};
+use router_policies::{
+    ActionDocument, LocalPlan, Probability, RiskTarget, Trust, UpstreamDocument,
+};
 
 use super::cases::{ExpectDocument, LocalExpected};
-use super::course::{Course, chain_text};
+use super::course::{Course, Way};
 use crate::fault::Fault;
 
 /// Something that is not as expected.
@@ -67,7 +69,7 @@ impl Found {
         key: &'static str,
         expected: String,
         course: &Course<'_>,
-        say: impl Fn(&Route) -> String,
+        say: impl Fn(&Way<'_>) -> String,
     ) {
         let told = course.told(say);
         if told.iter().any(|said| *said != expected) {
@@ -76,92 +78,83 @@ impl Found {
     }
 
     fn course(&mut self, expected: &ExpectDocument, course: &Course<'_>) {
-        if let Some(route) = &expected.route
+        if let Some(route) = expected.route.clone()
             && course.name() != route
         {
-            self.compare("route", route.clone(), course, |route| {
-                route.id().into_owned()
-            });
+            self.compare("route", route, course, |way| way.route.id().into_owned());
         }
         if let Some(action) = expected.action {
-            let wanted = action_text(action).to_owned();
-            self.compare("action", wanted, course, |route| {
-                route.action.as_str().to_owned()
-            });
+            let said = |way: &Way<'_>| way.route.action.as_str().to_owned();
+            self.compare("action", action_text(action).to_owned(), course, said);
         }
         if let Some(local) = &expected.local {
             self.local(local, course);
         }
         if let Some(upstream) = &expected.upstream {
-            self.compare(
-                "upstream",
-                wanted_chain(upstream.as_slice()),
-                course,
-                chain_text,
-            );
+            let wanted = wanted_chain(upstream.as_slice());
+            self.compare("upstream", wanted, course, |way| way.asks());
         }
         if let Some(leaves) = expected.leaves {
-            self.compare("leaves", leaves.to_string(), course, |route| {
-                course.may_leave(route).to_string()
-            });
+            let said = |way: &Way<'_>| way.pinned.is_none().to_string();
+            self.compare("leaves", leaves.to_string(), course, said);
+        }
+        if let Some(pinned) = expected.pinned.clone() {
+            let said = |way: &Way<'_>| way.pinned_word().into_owned();
+            self.compare("pinned", pinned, course, said);
         }
         if let Some(cache) = expected.cache {
-            self.compare("cache", cache.to_string(), course, |route| {
-                route.cache.is_some().to_string()
-            });
+            let said = |way: &Way<'_>| way.route.cache.is_some().to_string();
+            self.compare("cache", cache.to_string(), course, said);
         }
         self.trust(expected, course);
     }
 
     fn local(&mut self, expected: &LocalExpected, course: &Course<'_>) {
-        if course.all(|route| route.local.is_none()) {
-            return self.push("local", "a local model", "none");
+        if course.all(|way| way.route.local.is_none()) {
+            return self.push("local", "a local model", NONE);
         }
-        let of = |route: &Route, say: &dyn Fn(&router_policies::LocalPlan) -> String| {
-            route.local.as_ref().map_or_else(|| "none".to_owned(), say)
+        let of = |way: &Way<'_>, say: &dyn Fn(&LocalPlan) -> String| {
+            way.route.local.as_ref().map_or_else(none, say)
         };
-        if let Some(model) = &expected.model {
-            self.compare("local.model", model.clone(), course, |route| {
-                of(route, &|plan| plan.model.clone())
-            });
+        if let Some(model) = expected.model.clone() {
+            let said = |way: &Way<'_>| of(way, &|plan| plan.model.clone());
+            self.compare("local.model", model, course, said);
         }
         if let Some(tokens) = expected.max_tokens {
-            self.compare("local.max_tokens", tokens.to_string(), course, |route| {
-                of(route, &|plan| plan.max_tokens.to_string())
-            });
+            let said = |way: &Way<'_>| of(way, &|plan| plan.max_tokens.to_string());
+            self.compare("local.max_tokens", tokens.to_string(), course, said);
         }
     }
 
     fn trust(&mut self, expected: &ExpectDocument, course: &Course<'_>) {
-        let target = |route: &Route| match route.trust {
-            Trust::Risk(target) => Some(target),
-            Trust::Threshold(_) | Trust::Everything => None,
+        let of = |way: &Way<'_>, say: &dyn Fn(RiskTarget) -> Probability| match way.route.trust {
+            Trust::Risk(target) => say(target).to_string(),
+            Trust::Threshold(_) | Trust::Everything => none(),
         };
-        let none = || "none".to_owned();
-        if let Some(risk) = &expected.risk {
-            if let Some(regret) = risk.max_regret {
-                self.compare("risk.max_regret", regret.to_string(), course, |route| {
-                    target(route).map_or_else(none, |target| target.max_regret().to_string())
-                });
-            }
-            if let Some(assurance) = risk.assurance {
-                self.compare("risk.assurance", assurance.to_string(), course, |route| {
-                    target(route).map_or_else(none, |target| target.assurance().to_string())
-                });
-            }
+        let risk = expected.risk.as_ref();
+        if let Some(regret) = risk.and_then(|risk| risk.max_regret) {
+            let said = |way: &Way<'_>| of(way, &|target| target.max_regret());
+            self.compare("risk.max_regret", regret.to_string(), course, said);
+        }
+        if let Some(assurance) = risk.and_then(|risk| risk.assurance) {
+            let said = |way: &Way<'_>| of(way, &|target| target.assurance());
+            self.compare("risk.assurance", assurance.to_string(), course, said);
         }
         if let Some(threshold) = expected.threshold {
-            self.compare(
-                "threshold",
-                threshold.to_string(),
-                course,
-                |route| match route.trust {
-                    Trust::Threshold(at_least) => at_least.to_string(),
-                    Trust::Risk(_) | Trust::Everything => none(),
-                },
-            );
+            let said = |way: &Way<'_>| match way.route.trust {
+                Trust::Threshold(at_least) => at_least.to_string(),
+                Trust::Risk(_) | Trust::Everything => none(),
+            };
+            self.compare("threshold", threshold.to_string(), course, said);
         }
     }
+}
+
+/// Said of what is not there.
+pub(super) const NONE: &str = "none";
+
+fn none() -> String {
+    NONE.to_owned()
 }
 
 const fn action_text(action: ActionDocument) -> &'static str {
@@ -176,7 +169,7 @@ const fn action_text(action: ActionDocument) -> &'static str {
 
 fn wanted_chain(chain: &[UpstreamDocument]) -> String {
     if chain.is_empty() {
-        return "none".to_owned();
+        return none();
     }
     let models: Vec<String> = chain
         .iter()

@@ -48,6 +48,7 @@ cases:
       local: { model: small, max_tokens: 16 }
       upstream: { name: large, model: big }
       leaves: true
+      pinned: nothing
       cache: true
       risk: { max_regret: 2%, assurance: 90% }
   - name: the support team takes more risk
@@ -62,7 +63,7 @@ cases:
   - name: a card number stays here
     request: { model: triage, messages: [{ role: user, content: '4111 1111 1111 1111' }] }
     headers: { x-tenant: acme-eu }
-    expect: { route: triage, action: local-first, leaves: false }
+    expect: { route: triage, action: local-first, leaves: false, pinned: \"detector:card\", upstream: [] }
   - name: other tenants have no route
     request: *ticket
     expect: { error: model_not_found }
@@ -113,12 +114,13 @@ fn cases_that_hold_need_neither_models_nor_secrets() {
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     insta::assert_snapshot!(out, @r"
     ok     cases.yaml:2:11: tickets of a tenant are drafted
-    ok     cases.yaml:13:11: the support team takes more risk
-    ok     cases.yaml:18:11: notes stay here
-    ok     cases.yaml:22:11: other tenants have no route
-    ok     cases.yaml:25:11: a trial reaches one upstream, whatever arm it is
-    ok     cases.yaml:28:11: a request without messages is refused
-    6 passed, 0 failed
+    ok     cases.yaml:14:11: the support team takes more risk
+    ok     cases.yaml:19:11: notes stay here
+    ok     cases.yaml:23:11: a card number stays here
+    ok     cases.yaml:27:11: other tenants have no route
+    ok     cases.yaml:30:11: a trial reaches one upstream, whatever arm it is
+    ok     cases.yaml:33:11: a request without messages is refused
+    7 passed, 0 failed
     ");
 }
 
@@ -140,31 +142,32 @@ fn a_failure_shows_expected_against_actual_with_places() {
            cases.yaml:8:42: expect.local.max_tokens
            - 17
            + 16
-    ok     cases.yaml:13:11: the support team takes more risk
-    FAILED cases.yaml:18:11: notes stay here
-           cases.yaml:21:39: expect.action
+    ok     cases.yaml:14:11: the support team takes more risk
+    FAILED cases.yaml:19:11: notes stay here
+           cases.yaml:22:39: expect.action
            - local-first
            + local-only
-           cases.yaml:21:60: expect.leaves
+           cases.yaml:22:60: expect.leaves
            - true
            + false
-    FAILED cases.yaml:22:11: other tenants have no route
-           cases.yaml:24:5: expect
+    ok     cases.yaml:23:11: a card number stays here
+    FAILED cases.yaml:27:11: other tenants have no route
+           cases.yaml:29:5: expect
            - an answer
            + the error model_not_found: no route takes the request
-    FAILED cases.yaml:25:11: a trial reaches one upstream, whatever arm it is
-           cases.yaml:27:23: expect.action
+    FAILED cases.yaml:30:11: a trial reaches one upstream, whatever arm it is
+           cases.yaml:32:23: expect.action
            - local-first
            + upstream-only or local-first
-           cases.yaml:27:47: expect.threshold
+           cases.yaml:32:47: expect.threshold
            - 90 %
            + none or 90 %
-    FAILED cases.yaml:28:11: a request without messages is refused
-           cases.yaml:30:22: expect.error
+    FAILED cases.yaml:33:11: a request without messages is refused
+           cases.yaml:35:22: expect.error
            - model_not_found
            + invalid_request
     ");
-    insta::assert_snapshot!(err, @r"1 passed, 5 failed");
+    insta::assert_snapshot!(err, @r"2 passed, 5 failed");
 }
 
 #[test]
@@ -176,7 +179,7 @@ fn results_as_json() {
     );
     assert_eq!(output.status.code(), Some(1));
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&said["passed"], &said["failed"]), (&5.into(), &1.into()));
+    assert_eq!((&said["passed"], &said["failed"]), (&6.into(), &1.into()));
     assert_eq!(
         said["cases"][0]["differences"][0],
         serde_json::json!({"key": "local.max_tokens", "line": 8, "column": 42, "expected": "17", "actual": "16"})
@@ -186,7 +189,7 @@ fn results_as_json() {
         serde_json::json!(["triage@team=support"])
     );
     assert_eq!(
-        said["cases"][4]["became"],
+        said["cases"][5]["became"],
         serde_json::json!(["trial@arm=now", "trial@arm=new"])
     );
 }
@@ -216,7 +219,7 @@ cases:
     cases.yaml:7:30: error: cases[1].expect: there is no key `rout`
     7 |     expect: { action: local, rout: triage }
       |                              ^^^^
-      = help: did you mean `route`? The keys here are: route, action, local, upstream, leaves, cache, risk, threshold, error
+      = help: did you mean `route`? The keys here are: route, action, local, upstream, leaves, pinned, cache, risk, threshold, error
 
     cases.yaml: 3 problems
     ");
@@ -286,7 +289,7 @@ fn a_broken_configuration_is_told_as_by_check() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(
-        said.starts_with("config.yaml:18:13: error: routes[1].action: "),
+        said.starts_with("config.yaml:19:13: error: routes[1].action: "),
         "{said}"
     );
 }

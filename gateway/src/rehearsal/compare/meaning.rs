@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use router_policies::{BudgetPeriod, Route, Trust};
+use router_policies::{BudgetPeriod, Pin, Route, Trust};
 
 use super::super::course::chain_text;
 use crate::config::Declared;
@@ -63,7 +63,7 @@ struct Meanings {
 }
 
 /// What a route means, aspect by aspect.
-struct Meaning([(&'static str, String); 7]);
+struct Meaning([(&'static str, String); 8]);
 
 impl Meanings {
     fn of(declared: &Declared) -> Self {
@@ -104,6 +104,7 @@ impl Meaning {
             ("asks", chain_text(route)),
             ("may reach", hosts(declared, route)),
             ("accepts", accepts(route)),
+            ("keeps here", keeps(route)),
             ("repeats", cache),
             ("may spend", budget(route)),
         ])
@@ -155,6 +156,14 @@ fn hosts(declared: &Declared, route: &Route) -> String {
         "nothing outside".to_owned()
     } else {
         hosts.join(", ")
+    }
+}
+
+fn keeps(route: &Route) -> String {
+    match &route.pin {
+        Pin::Never => "nothing".to_owned(),
+        Pin::Always => "everything".to_owned(),
+        Pin::OnDetect { names, .. } => format!("what has {}", names.join(", ")),
     }
 }
 
