@@ -11,6 +11,7 @@ mod replay;
 pub(crate) mod report;
 mod schema;
 mod serve;
+mod stops;
 mod terminal;
 mod test;
 

@@ -6,6 +6,7 @@
 
 mod decide;
 mod deliver;
+mod drafting;
 mod draw;
 mod escalate;
 mod examine;
@@ -16,6 +17,7 @@ mod leaves;
 mod local;
 mod prompt;
 mod relay;
+mod stopping;
 
 use std::sync::Arc;
 
@@ -32,12 +34,13 @@ use crate::openai::ChatRequest;
 use crate::server::Body;
 use crate::snapshot::Snapshot;
 
+pub(crate) use drafting::{Drafted, Ended, NoDraft, Task, draft, draft_until};
 pub(crate) use escalate::{another_may_answer, answered_end, failed_end, pause_before_retry};
 pub(crate) use examine::{Examined, examine};
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use job::{job_for, job_of};
 pub(crate) use judging::{Judging, Subject};
-pub(crate) use local::{Drafted, NoDraft, draft, end_of, local_plan, shape_for};
+pub(crate) use local::{end_of, local_plan, shape_for};
 
 /// A request that is allowed in, before its body is understood.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ use background::Background;
 use controllers::Controllers;
 use priority::Precedence;
 
-pub use calibrate::{Calibration, CalibrationError, calibrate};
+pub use calibrate::{Calibration, CalibrationError, Stops, calibrate};
 pub use compare::{Called, Collected, Compared, Said, Strictness, agrees, compare};
 pub use family::prompt_family;
 pub use issued::Issued;

@@ -34,6 +34,10 @@ use crate::units::Probability;
 /// The checkpoints that have heads, in decision tokens.
 pub const CHECKPOINTS: [u32; 6] = [1, 4, 8, 16, 32, 64];
 
+/// Chance with which a draft that was stopped is made again to its end when nobody needs the model, so that something is learnt of such
+/// drafts too and a head that went wrong is noticed.
+pub const FINISHED: Probability = Probability::PERCENT_10;
+
 /// Whether a draft is looked at when it has this many decision tokens: 1, 4, 8, 16, 32, 64 and on by doubling.
 pub const fn is_checkpoint(decisions: u64) -> bool {
     decisions.is_power_of_two() && decisions != 2

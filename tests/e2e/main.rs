@@ -6,6 +6,7 @@ mod cache;
 mod certificate;
 mod configs;
 mod drain;
+mod early_abort;
 mod escalate;
 mod hang_up;
 mod learning;

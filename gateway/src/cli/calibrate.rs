@@ -10,6 +10,7 @@ use router_policies::Proof;
 
 use super::replay::save;
 use super::report::terminal_width;
+use super::stops::describe_stops;
 use super::{Failure, progress_bar, say};
 use crate::config::Config;
 use crate::engines::StartEngine;
@@ -71,6 +72,9 @@ pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
         .map_err(Failure::input)?;
     bar.finish_and_clear();
     say(&describe(&calibration));
+    if let Some(stops) = &calibration.stops {
+        say(&describe_stops(stops));
+    }
     show(&calibration, &route.name, arguments.svg.as_deref())?;
     let Some(certificate) = &calibration.certificate else {
         return Err(Failure::environment(

@@ -275,7 +275,6 @@ impl Builder<'_> {
         for route in policy.routes().iter().flat_map(|route| route.variants()) {
             let unkept = [
                 ("commit: window", route.commit == Commit::Window),
-                ("early_abort", route.early_abort),
                 ("hedge_after", route.hedge_after.is_some()),
             ];
             for (key, _) in unkept.into_iter().filter(|(_, asked)| *asked) {

@@ -14,7 +14,7 @@ use super::gateway::Large;
 use super::traffic::{DemoRequest, Step};
 use crate::cli::{Failure, progress_bar};
 use crate::config::Config;
-use crate::exchange::{draft, job_of};
+use crate::exchange::{Task, draft, job_of};
 use crate::learning::agrees;
 
 /// An outcome with its marks.
@@ -119,8 +119,13 @@ async fn ask_small(
     );
     let plan = route.local.as_ref()?;
     let job = job_of(plan, request.messages());
-    draft(engine, &plan.answer, job, None)
-        .await
-        .ok()
-        .map(|drafted| drafted.text())
+    draft(Task {
+        engine,
+        shape: &plan.answer,
+        job,
+        deadline: None,
+    })
+    .await
+    .ok()
+    .map(|drafted| drafted.text())
 }

@@ -3,7 +3,7 @@
 use local_engine::Message;
 use router_policies::{Answer as Shape, Reason, check, inspect};
 
-use super::local::Drafted;
+use super::drafting::Drafted;
 
 /// A draft whose text was looked at.
 #[derive(Debug)]

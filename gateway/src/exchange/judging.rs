@@ -117,20 +117,37 @@ impl Judging {
         }
     }
 
-    /// The judge of this moment, to look at a draft that is not finished; what becomes of it is said by
-    /// [`judge`](Self::judge) at its end, or by [`stopped`](Self::stopped).
-    #[expect(dead_code, reason = "for drafts that are given up early")]
-    pub(crate) fn judge_now(&self) -> Judge {
-        match &self.rule {
-            Rule::Proven(controller) => controller.judge(),
-            Rule::Unknown => Judge::serving(Scorer::from_probability(), None, None),
-            Rule::Declared(judge, ..) => judge.clone(),
-        }
+    /// Who looks at a draft while it is made: the judge of this moment, and what the books say of a draft that it gives up.
+    /// A finished draft is judged by what is in force [at its end](Self::judge).
+    pub(crate) fn watch(&self) -> (Judge, Judgement) {
+        let (judge, mode, threshold, cites) = match &self.rule {
+            Rule::Proven(controller) => {
+                let (judge, threshold, cites) = controller.watch();
+                (judge, Mode::Certified, threshold, cites)
+            }
+            Rule::Unknown => {
+                let judge = Judge::serving(Scorer::from_probability(), None, None);
+                (judge, Mode::Learning, None, None)
+            }
+            Rule::Declared(judge, mode, threshold) => (judge.clone(), *mode, *threshold, None),
+        };
+        let judgement = Judgement {
+            // Traffic that no threshold accepts, however probable that was.
+            assessment: Assessment {
+                confidence: Probability::ZERO,
+                p_bad: Probability::ONE,
+                verdict: Verdict::Escalate(Reason::StoppedEarly),
+            },
+            learnt: None,
+            mode,
+            threshold,
+            cites,
+        };
+        (judge, judgement)
     }
 
     /// Counts a request whose draft was given up. Without this, what is proven would be about other traffic.
-    #[expect(dead_code, reason = "for drafts that are given up early")]
-    pub(crate) fn stopped(&self, audits_open: bool) {
+    pub(crate) fn count_stopped(&self, audits_open: bool) {
         if let Rule::Proven(controller) = &self.rule {
             controller.take_stopped(audits_open);
         }

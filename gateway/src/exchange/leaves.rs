@@ -9,7 +9,7 @@ use super::decide::Escalation;
 use super::draw::ToAudit;
 use crate::app::App;
 use crate::learning::{Aftermath, Audit, Collected, Judged, Learning, Practice, Said};
-use crate::ledger::{Account, Purpose, Receipt};
+use crate::ledger::{Account, Draw, Purpose, Receipt};
 use crate::openai::ChatRequest;
 use crate::snapshot::Snapshot;
 use crate::upstream::WholeReply;
@@ -45,7 +45,10 @@ impl Exchange {
             None => {
                 let learns =
                     escalation.reason == Reason::Learning || self.route.action == Action::Shadow;
-                if learns && Practice::is_small(&self.request) {
+                let stopped = escalation.reason == Reason::StoppedEarly;
+                if stopped && self.redo().1 == Draw::Drawn {
+                    Leaves::Practice(Purpose::Redo)
+                } else if learns && Practice::is_small(&self.request) {
                     Leaves::Practice(Purpose::Learning)
                 } else {
                     Leaves::Nothing

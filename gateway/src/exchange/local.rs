@@ -1,23 +1,18 @@
 //! The local attempt: a draft, its signals, its verdict.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use local_engine::{
-    EngineError, Event, FinishReason, Health, Job, LocalEngine, Token, Usage as EngineUsage,
-};
-use router_policies::{
-    Answer as Shape, Features, Finish, LocalPlan, Marker, Reason, Signals, TokenSignal, Verdict,
-};
-use tokio::time::{Instant, timeout_at};
+use local_engine::{Health, Usage as EngineUsage};
+use router_policies::{Answer as Shape, Finish, LocalPlan, Reason, Verdict};
 
 use super::Exchange;
 use super::decide::Escalation;
+use super::drafting::{Drafted, Ended, Task, draft_until};
 use super::draw::ToAudit;
 use super::examine::{Examined, examine};
 use super::job::job_for;
 use super::judging::{Judging, Subject};
+use super::stopping::Stopped;
 use crate::learning::{Judged, Learning, Said};
 use crate::ledger::{
     AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Pricing, Purpose, Usage,
@@ -35,33 +30,6 @@ pub(super) enum LocalResult {
         audit: Option<Box<ToAudit>>,
     },
     Escalate(Escalation),
-}
-
-/// A finished draft.
-#[derive(Debug, Clone)]
-pub(crate) struct Drafted {
-    /// The text in pieces that are whole UTF-8.
-    pub(crate) pieces: Vec<String>,
-    /// Why it ended.
-    pub(crate) finish: Finish,
-    /// What the scorer reads.
-    pub(crate) features: Features,
-    /// What it consumed.
-    pub(crate) usage: EngineUsage,
-}
-
-impl Drafted {
-    /// The whole text.
-    pub(crate) fn text(&self) -> String {
-        self.pieces.concat()
-    }
-}
-
-/// Why there is no finished draft.
-#[derive(Debug)]
-pub(crate) struct NoDraft {
-    pub(crate) reason: Reason,
-    pub(crate) error: &'static str,
 }
 
 impl Exchange {
@@ -98,10 +66,20 @@ impl Exchange {
         let guard = self
             .account
             .begin(local_plan(&self.snapshot, plan, Engine::Local));
-        let shape = shape_for(&self.request, plan);
-        let job = job_for(&self.request, plan);
-        match draft(engine, &shape, job, plan.deadline).await {
-            Ok(drafted) => self.conclude(guard, plan, &judging, drafted).await,
+        let task = Task {
+            engine,
+            shape: &shape_for(&self.request, plan),
+            job: job_for(&self.request, plan),
+            deadline: plan.deadline,
+        };
+        let (judge, given_up) = judging.watch();
+        let look = |signals: &_| self.route.early_abort.then(|| judge.stop(signals))?;
+        match draft_until(task, look).await {
+            Ok(Ended::Finished(drafted)) => self.conclude(guard, plan, &judging, *drafted).await,
+            Ok(Ended::Stopped { why, usage }) => {
+                let stopped = Stopped { why, usage };
+                self.give_up(guard, &judging, &given_up, stopped).await
+            }
             Err(none) => {
                 let end = end_of(
                     AttemptOutcome::Failed,
@@ -235,121 +213,5 @@ pub(crate) fn end_of(
         usage_complete: error_kind.is_none(),
         busy,
         error_kind,
-    }
-}
-
-/// Runs `job`, whose answer ought to be `shape`, to its end or to `deadline`. Dropping the future stops the engine within
-/// one step.
-pub(crate) async fn draft(
-    engine: &Arc<dyn LocalEngine>,
-    shape: &Shape,
-    job: Job,
-    deadline: Option<Duration>,
-) -> Result<Drafted, NoDraft> {
-    // A day stands for "no deadline"; tokio has no infinite one.
-    let until = Instant::now() + deadline.unwrap_or(Duration::from_secs(86_400));
-    let mut generation = engine.generate(job);
-    let mut collected = Collected::new(shape);
-    loop {
-        let event = timeout_at(until, generation.next())
-            .await
-            .map_err(|_| NoDraft {
-                reason: Reason::Slow,
-                error: "deadline",
-            })?;
-        match event {
-            Some(Event::Prefilled { .. }) => {}
-            Some(Event::Token(token)) => collected.push(&token),
-            Some(Event::Finished { reason, usage }) => return Ok(collected.finish(reason, usage)),
-            Some(Event::Failed(error)) => return Err(no_draft(&error)),
-            None => {
-                return Err(NoDraft {
-                    reason: Reason::EngineFailed,
-                    error: "no_end",
-                });
-            }
-        }
-    }
-}
-
-fn no_draft(error: &EngineError) -> NoDraft {
-    let (reason, error) = match error {
-        EngineError::Busy { .. } => (Reason::Busy, "busy"),
-        EngineError::Loading => (Reason::EngineDown, "loading"),
-        EngineError::Load(_) => (Reason::EngineDown, "not_loaded"),
-        EngineError::Died(_) => (Reason::EngineFailed, "died"),
-        EngineError::PromptTooLong { .. } => (Reason::PromptTooLong, "prompt_too_long"),
-        EngineError::Unsupported(_) => (Reason::Unsupported, "unsupported"),
-        _ => (Reason::EngineFailed, "failed"),
-    };
-    NoDraft { reason, error }
-}
-
-/// Tokens as they come: signals at once, text when its characters are whole.
-struct Collected {
-    marker: Marker,
-    signals: Signals,
-    pieces: Vec<String>,
-    partial: Vec<u8>,
-}
-
-impl Collected {
-    fn new(shape: &Shape) -> Self {
-        Self {
-            marker: Marker::new(shape),
-            signals: Signals::new(),
-            pieces: Vec::new(),
-            partial: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, token: &Token) {
-        let stats = token.stats;
-        self.signals.push(
-            token.id,
-            TokenSignal {
-                logprob: stats.logprob,
-                margin: stats.margin,
-                entropy: stats.entropy,
-                legal_mass: stats.legal_mass,
-                forced: stats.forced,
-                role: self.marker.mark(&token.bytes),
-            },
-        );
-        self.partial.extend_from_slice(&token.bytes);
-        let whole = whole_prefix(&self.partial);
-        if whole > 0 {
-            let rest = self.partial.split_off(whole);
-            let piece = std::mem::replace(&mut self.partial, rest);
-            self.pieces
-                .push(String::from_utf8_lossy(&piece).into_owned());
-        }
-    }
-
-    fn finish(mut self, reason: FinishReason, usage: EngineUsage) -> Drafted {
-        if !self.partial.is_empty() {
-            self.pieces
-                .push(String::from_utf8_lossy(&self.partial).into_owned());
-        }
-        let finish = match reason {
-            FinishReason::Stop => Finish::Stop,
-            FinishReason::Length => Finish::Length,
-        };
-        Drafted {
-            pieces: self.pieces,
-            finish,
-            features: self.signals.features(finish),
-            usage,
-        }
-    }
-}
-
-/// Length of the longest prefix that ends at a character border.
-fn whole_prefix(bytes: &[u8]) -> usize {
-    match std::str::from_utf8(bytes) {
-        Ok(_) => bytes.len(),
-        // No length: more bytes may complete the character. A length: never valid, pass it on as it is.
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        Err(_) => bytes.len(),
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use local_engine::LocalEngine;
 use router_policies::{
-    Certificate, Labelled, Lesson, LocalPlan, Proof, RiskTarget, Route, Scorer, Trust, learn,
+    Certificate, Fingerprint, Judge, Labelled, LocalPlan, Proof, RiskTarget, Route, Scorer,
+    StopPromise, StopProof, StopTally, Stopping, Traced, Tracer, Trust, learn, learn_to_stop,
     proving,
 };
 
 use super::compare::agrees;
 use super::family::prompt_family;
 use super::labelled::LabelledRequest;
-use crate::exchange::{Examined, draft, examine, fingerprint, job_of};
+use crate::exchange::{Ended, Examined, Task, draft_until, examine, fingerprint, job_of};
 
 /// What a calibration found.
 #[derive(Debug)]
@@ -29,10 +30,22 @@ pub struct Calibration {
     pub scorer: Scorer,
     /// The drafts that the proof looked at, none of which the scorer has seen.
     pub proving: Vec<Labelled>,
+    /// What stopping drafts early would do; `None` where the route does not ask for it or nothing was proven.
+    pub stops: Option<Stops>,
     /// What was proven.
     pub proof: Proof,
     /// The certificate, if something was.
     pub certificate: Option<Certificate>,
+}
+
+/// What is known about stopping drafts early.
+#[derive(Debug)]
+pub struct Stops {
+    /// What was proven of the heads; `None` where the labelled requests were too few for any, so that only drafts that have certainly lost are
+    /// stopped.
+    pub proof: Option<StopProof>,
+    /// What becomes of the drafts that the proof looked at, none of which the heads have seen.
+    pub tally: StopTally,
 }
 
 /// Why a calibration cannot be made.
@@ -79,38 +92,69 @@ pub async fn calibrate(
     let info = engine
         .info()
         .ok_or_else(|| CalibrationError::Engine("it has not loaded".into()))?;
-    let (mut labelled, mut right, mut undrafted) = (Vec::with_capacity(rows.len()), 0, 0);
+    let (mut traced, mut right, mut undrafted) = (Vec::with_capacity(rows.len()), 0, 0);
     for row in rows {
-        let outcome = label(engine, plan, row).await;
-        right += usize::from(outcome.is_some_and(|row| !row.bad));
+        let outcome = trace(engine, plan, row).await;
+        right += usize::from(outcome.as_ref().is_some_and(|row| !row.labelled.bad));
         undrafted += usize::from(outcome.is_none());
-        labelled.push(outcome.unwrap_or_else(never_accepted));
+        traced.push(outcome.unwrap_or_else(never_accepted));
         progress();
     }
-    let Lesson { scorer, proof } = learn(&labelled, &target);
-    let certificate = match proof {
-        Proof::Certified(certified) => {
-            let family = fingerprint(&info, plan, &system);
-            Some(Certificate::new(
-                route.id(),
-                target,
-                certified,
-                scorer.clone(),
-                family,
-            ))
-        }
-        Proof::NotEnough { .. } | Proof::NoThreshold { .. } => None,
-    };
+    let taught = teach(route, &traced, &target);
+    let family = fingerprint(&info, plan, &system);
+    let certificate = certificate(&taught, route, target, family.clone());
+    let stops = certificate
+        .as_ref()
+        .filter(|_| route.early_abort)
+        .map(|certificate| {
+            let judge = Judge::for_route(route.trust, Some(certificate), &family);
+            Stops {
+                tally: StopTally::of(&judge, &taught.proving),
+                proof: taught.stops.clone(),
+            }
+        });
     Ok(Calibration {
         rows: rows.len(),
         right,
         undrafted,
         target,
-        scorer,
-        proving: proving(&labelled).copied().collect(),
-        proof,
+        scorer: taught.lesson.scorer,
+        proving: proving(&taught.labelled).copied().collect(),
+        proof: taught.lesson.proof,
         certificate,
+        stops,
     })
+}
+
+/// Learns to score, and to stop where the route asks for it.
+fn teach(route: &Route, traced: &[Traced], target: &RiskTarget) -> Stopping {
+    if route.early_abort {
+        return learn_to_stop(traced, target, &StopPromise::usual(target));
+    }
+    let labelled: Vec<Labelled> = traced.iter().map(|row| row.labelled).collect();
+    Stopping {
+        lesson: learn(&labelled, target),
+        labelled,
+        stops: None,
+        proving: Vec::new(),
+    }
+}
+
+fn certificate(
+    taught: &Stopping,
+    route: &Route,
+    target: RiskTarget,
+    family: Fingerprint,
+) -> Option<Certificate> {
+    let Proof::Certified(certified) = taught.lesson.proof else {
+        return None;
+    };
+    let scorer = taught.lesson.scorer.clone();
+    let certificate = Certificate::new(route.id(), target, certified, scorer, family);
+    Some(certificate.with_heads(match &taught.stops {
+        Some(StopProof::Proven(heads)) => Some(heads.clone()),
+        _ => None,
+    }))
 }
 
 fn what_to_prove(route: &Route) -> Result<(&LocalPlan, RiskTarget), CalibrationError> {
@@ -139,29 +183,51 @@ fn one_system_prompt(rows: &[LabelledRequest]) -> Result<String, CalibrationErro
     }
 }
 
-/// The draft of one row, judged; `None` if there is none.
-async fn label(
+/// The draft of one row with its label; `None` if there is none.
+async fn trace(
     engine: &Arc<dyn LocalEngine>,
     plan: &LocalPlan,
     row: &LabelledRequest,
-) -> Option<Labelled> {
-    let job = job_of(plan, row.messages.clone());
-    let mut drafted = draft(engine, &plan.answer, job, plan.deadline).await.ok()?;
+) -> Option<Traced> {
+    let task = Task {
+        engine,
+        shape: &plan.answer,
+        job: job_of(plan, row.messages.clone()),
+        deadline: plan.deadline,
+    };
+    let mut tracer = Tracer::default();
+    let ended = draft_until(task, |signals| {
+        tracer.look(signals);
+        None::<std::convert::Infallible>
+    });
+    let Ended::Finished(mut drafted) = ended.await.ok()?;
+    let (busy, writing) = drafted.compute();
+    let tokens = drafted.usage.completion_tokens;
     let Examined { text, failed } = examine(&plan.answer, &mut drafted, || row.messages.clone());
-    Some(Labelled {
+    let labelled = Labelled {
         features: drafted.features,
         valid: failed.is_none(),
         // Without the upstream's own answer, a wrong draft counts as one that the upstream would have got right:
         // the certificate errs on the safe side.
         bad: !agrees(&plan.answer, &text, &row.gold),
+    };
+    Some(Traced {
+        labelled,
+        prefixes: tracer.finish(tokens.into(), writing),
+        busy,
     })
 }
 
-fn never_accepted() -> Labelled {
+fn never_accepted() -> Traced {
     let features = router_policies::Signals::new().features(router_policies::Finish::Length);
-    Labelled {
+    let labelled = Labelled {
         features,
         valid: false,
         bad: true,
+    };
+    Traced {
+        labelled,
+        prefixes: Vec::new(),
+        busy: 0.0,
     }
 }

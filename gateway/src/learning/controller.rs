@@ -15,6 +15,7 @@ use router_policies::{
 use self::state::{Request, State};
 use super::issued::Issued;
 use super::state::Kept;
+use crate::ledger::Document;
 
 pub(crate) use self::state::Ruling;
 pub(super) use self::state::{Beginning, News};
@@ -122,9 +123,11 @@ impl Controller {
         (ruling, sampling, ticket)
     }
 
-    /// The judge of this moment.
-    pub(crate) fn judge(&self) -> Judge {
-        self.state.lock().judge()
+    /// The judge of this moment with its threshold and what it cites.
+    pub(crate) fn watch(&self) -> (Judge, Option<Probability>, Option<Document>) {
+        let state = self.state.lock();
+        let cites = state.voice.document().cloned();
+        (state.judge(), state.threshold(), cites)
     }
 
     /// Takes in a request whose draft was given up: traffic that no threshold accepts, whatever the label would have been.

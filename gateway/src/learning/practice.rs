@@ -15,8 +15,8 @@ use super::controller::Ticket;
 use super::lesson::Judged;
 use crate::app::App;
 use crate::exchange::{
-    Drafted, Examined, Judging, NoDraft, Subject, draft, end_of, examine, job_for, local_plan,
-    shape_for,
+    Drafted, Examined, Judging, NoDraft, Subject, Task, draft, end_of, examine, job_for,
+    local_plan, shape_for,
 };
 use crate::ledger::{AttemptGuard, AttemptOutcome, Engine, Origin, Purpose, Receipt};
 use crate::openai::ChatRequest;
@@ -117,8 +117,13 @@ impl Practice {
             first_token_within: None,
             ..job
         };
-        let shape = shape_for(&self.request, plan);
-        match draft(engine, &shape, job, Some(plan.deadline.unwrap_or(LONGEST))).await {
+        let task = Task {
+            engine,
+            shape: &shape_for(&self.request, plan),
+            job,
+            deadline: Some(plan.deadline.unwrap_or(LONGEST)),
+        };
+        match draft(task).await {
             Ok(drafted) => Try::Made(Box::new(drafted), guard),
             Err(none) => Try::None(none, guard),
         }

@@ -47,9 +47,9 @@ words! {
 }
 
 words! {
-    /// What became of the draw for an audit.
+    /// What became of a draw: for an audit of an accepted answer, or for finishing a draft that was stopped early.
     Draw {
-        /// The answer is audited.
+        /// The answer is audited; the draft is made again to its end.
         Drawn = "drawn",
         /// The lot did not fall on it.
         NotDrawn = "not_drawn",
@@ -126,7 +126,8 @@ pub struct Decision {
     pub verdict: &'static str,
     /// Where it was stopped, if it was.
     pub stopped: Option<StoppedAt>,
-    /// Chance of an audit and what became of the draw; of accepted answers only.
+    /// Chance of a label and what became of the draw: of an audit for accepted answers, of being made again to its end for drafts that were
+    /// stopped.
     pub audit: Option<(Probability, Draw)>,
     /// When.
     pub at: Timestamp,

@@ -103,6 +103,7 @@ mod tests {
             scorer,
             proving,
             certificate: None,
+            stops: None,
         };
         let pictures = Pictures::of_calibration(&calibration, "intents");
         let names: Vec<_> = pictures.iter().map(|(name, _)| name).collect();

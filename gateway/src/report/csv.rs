@@ -22,7 +22,7 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     String::from_utf8(bytes).map_err(|error| failed(&error))
 }
 
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 33] = [
     "requests",
     "local",
     "escalated",
@@ -52,10 +52,13 @@ const COLUMNS: [&str; 30] = [
     "audits_bad",
     "repeats",
     "repeats_differ",
+    "stopped",
+    "finished",
+    "stopped_wrongly",
     "reasons",
 ];
 
-fn cells(row: &Row) -> [String; 31] {
+fn cells(row: &Row) -> [String; 34] {
     [
         guarded(&row.group),
         row.requests.to_string(),
@@ -93,6 +96,9 @@ fn cells(row: &Row) -> [String; 31] {
         row.lessons.audits_bad.to_string(),
         row.lessons.repeats.to_string(),
         row.lessons.repeats_differ.to_string(),
+        row.lessons.stopped.to_string(),
+        row.lessons.finished.to_string(),
+        row.lessons.stopped_wrongly.to_string(),
         guarded(&reasons(row)),
     ]
 }

@@ -65,6 +65,9 @@ fn row_json(row: &Row, group: Option<&str>) -> Value {
         "audits_bad": row.lessons.audits_bad,
         "repeats": row.lessons.repeats,
         "repeats_differ": row.lessons.repeats_differ,
+        "stopped": row.lessons.stopped,
+        "finished": row.lessons.finished,
+        "stopped_wrongly": row.lessons.stopped_wrongly,
         "reasons": row.reasons,
     });
     if let Value::Object(figures) = figures {

@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use rust_decimal::Decimal;
 
 use super::facts::{each, value, word};
-use crate::ledger::{LedgerError, Mode, Origin, keeps_evidence};
+use crate::ledger::{ACCEPT, LedgerError, Mode, Origin, Purpose, keeps_evidence};
 
 /// Counts of what was learnt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,12 @@ pub struct Lessons {
     pub repeats: u64,
     /// Those among them where it contradicted itself.
     pub repeats_differ: u64,
+    /// Drafts for clients that were stopped before their end.
+    pub stopped: u64,
+    /// Those among them that were made again to their end, to learn.
+    pub finished: u64,
+    /// Those among these that would have been accepted.
+    pub stopped_wrongly: u64,
 }
 
 impl Lessons {
@@ -31,6 +37,9 @@ impl Lessons {
         self.audits_bad += more.audits_bad;
         self.repeats += more.repeats;
         self.repeats_differ += more.repeats_differ;
+        self.stopped += more.stopped;
+        self.finished += more.finished;
+        self.stopped_wrongly += more.stopped_wrongly;
     }
 
     /// How often accepted answers differ from the upstream's, as a multiple of how often the upstream differs from
@@ -84,6 +93,17 @@ pub(super) fn load(
         let lesson = lessons.entry(value(row, 0)?).or_default();
         lesson.repeats += 1;
         lesson.repeats_differ += u64::from(value::<bool>(row, 1)?);
+        Ok(())
+    })?;
+    let sql = "SELECT exchange_id, purpose, verdict FROM decisions JOIN exchanges ON id = exchange_id
+         WHERE (checkpoint IS NOT NULL OR purpose = 'redo') AND started_us >= ?1 AND started_us < ?2";
+    each(snapshot, sql, period, |row| {
+        let again = word(row, 1, "a purpose", Purpose::from_word)? == Some(Purpose::Redo);
+        let accepted = value::<String>(row, 2)? == ACCEPT;
+        let lesson = lessons.entry(value(row, 0)?).or_default();
+        lesson.stopped += u64::from(!again);
+        lesson.finished += u64::from(again);
+        lesson.stopped_wrongly += u64::from(again && accepted);
         Ok(())
     })?;
     Ok(lessons)

@@ -147,6 +147,7 @@ fn notes(report: &Report) -> Vec<(char, String)> {
         hung_up(totals),
         reasons(totals),
         lessons(&totals.lessons),
+        stops(&totals.lessons),
     ];
     notes.extend(more.into_iter().flatten().map(|note| (' ', note)));
     notes.extend(report.turns.iter().map(|turned| ('!', turn(turned))));
@@ -236,6 +237,7 @@ fn lessons(lessons: &Lessons) -> Option<String> {
         audits_bad,
         repeats,
         repeats_differ,
+        ..
     } = lessons;
     let noise = match lessons.against_noise() {
         Some(ratio) => format!(
@@ -251,6 +253,22 @@ fn lessons(lessons: &Lessons) -> Option<String> {
     (*labels > 0).then(|| {
         format!(
             "Learnt from {labels} drafts; {audits_bad} of {audits} audited answers differed{noise}."
+        )
+    })
+}
+
+/// Drafts that were given up, and what is known of how they would have ended.
+fn stops(lessons: &Lessons) -> Option<String> {
+    let Lessons {
+        stopped,
+        finished,
+        stopped_wrongly,
+        ..
+    } = lessons;
+    (*stopped > 0).then(|| {
+        format!(
+            "Gave up {stopped} drafts before their end; of {finished} that were made again, {stopped_wrongly} would have been \
+             accepted."
         )
     })
 }

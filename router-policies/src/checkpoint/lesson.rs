@@ -15,9 +15,10 @@ pub struct Stopping {
     pub lesson: Lesson,
     /// The drafts that they come from: all but those that were kept for the heads.
     pub labelled: Vec<Labelled>,
-    /// What is proven about stopping; `None` where the scorer needs no heads (see below) or nothing is certified.
+    /// What is proven about stopping; `None` where no drafts were kept for it or nothing is certified.
     pub stops: Option<StopProof>,
-    /// The drafts that the proof about stopping looked at, under the verdict of the scorer; empty without such a proof.
+    /// The drafts that the proof about stopping looked at, under the verdict of the scorer. All drafts where none were kept; empty
+    /// where nothing is certified.
     pub proving: Vec<Trace>,
 }
 
@@ -42,28 +43,22 @@ pub fn learn_to_stop(rows: &[Traced], target: &RiskTarget, promise: &StopPromise
     };
     let labelled: Vec<Labelled> = pick(false).map(|row| row.labelled).collect();
     let lesson = learn(&labelled, target);
-    let Proof::Certified(certified) = lesson.proof else {
-        return without_heads(lesson, labelled);
-    };
-    if !enough {
-        return without_heads(lesson, labelled);
+    let (mut stops, mut proving) = (None, Vec::new());
+    if let Proof::Certified(certified) = lesson.proof {
+        let traces = |for_stops| judged(pick(for_stops), &lesson.scorer, certified.threshold);
+        let fitting = traces(false);
+        if enough {
+            proving = traces(true);
+            stops = Some(train(&fitting, &proving, certified.threshold, promise));
+        } else {
+            proving = fitting;
+        }
     }
-    let traces = |for_stops| judged(pick(for_stops), &lesson.scorer, certified.threshold);
-    let (fitting, proving) = (traces(false), traces(true));
     Stopping {
-        stops: Some(train(&fitting, &proving, certified.threshold, promise)),
         lesson,
         labelled,
+        stops,
         proving,
-    }
-}
-
-fn without_heads(lesson: Lesson, labelled: Vec<Labelled>) -> Stopping {
-    Stopping {
-        lesson,
-        labelled,
-        stops: None,
-        proving: Vec::new(),
     }
 }
 

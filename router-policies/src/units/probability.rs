@@ -29,6 +29,8 @@ impl Probability {
     pub(crate) const PERCENT_1: Self = Self(0.01);
     /// One in fifty: the usual share of answers that are audited.
     pub(crate) const PERCENT_2: Self = Self(0.02);
+    /// Once in ten: how many of the drafts that were stopped early are finished.
+    pub(crate) const PERCENT_10: Self = Self(0.1);
     /// Nine times out of ten: the usual assurance of a risk target.
     pub(crate) const PERCENT_90: Self = Self(0.9);
 

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use router_policies::{Certificate, Features, Fingerprint, Probability, Scorer};
+use router_policies::{
+    Certificate, Features, Fingerprint, Judge, Probability, Scorer, Stop, Trust,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{ACCEPT, Draw, Mode, Origin, Purpose, content_id};
 use crate::ledger::LedgerError;
+
+mod disagreement;
+
+pub use disagreement::Disagreement;
 
 /// What a decision names as its scorer.
 #[derive(serde::Deserialize)]
@@ -69,80 +75,6 @@ pub struct Recomputed {
     pub accepted: bool,
 }
 
-/// Why a stored decision does not follow from what is stored with it.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Disagreement {
-    /// Another build must look at it.
-    #[error(
-        "the features are of version {found}, this build reads version {known}; use the build that wrote them"
-    )]
-    FeaturesVersion {
-        /// As stored.
-        found: u32,
-        /// As this build reads.
-        known: u32,
-    },
-    /// A value is not what a draft has.
-    #[error("the stored features are not those of a draft: {0}")]
-    Features(String),
-    /// A document is not there.
-    #[error("the {what} {id} is not in the ledger")]
-    Missing {
-        /// `certificate` or `fingerprint`.
-        what: &'static str,
-        /// Its id.
-        id: String,
-    },
-    /// A document is not the one that was referred to.
-    #[error("the {what} {id} was altered: its content has another hash")]
-    Altered {
-        /// `certificate` or `fingerprint`.
-        what: &'static str,
-        /// Its id.
-        id: String,
-    },
-    /// A document cannot be read.
-    #[error("the {what} {id} cannot be read: {reason}")]
-    Unreadable {
-        /// `certificate` or `fingerprint`.
-        what: &'static str,
-        /// Its id.
-        id: String,
-        /// What the parser said.
-        reason: String,
-    },
-    /// The certificate is about something else than what ran.
-    #[error(
-        "the {0} is not the one that the certificate was made for, so it should not have decided"
-    )]
-    NotCovered(&'static str),
-    /// The threshold is not the certificate's.
-    #[error("the books say threshold {stored}, the certificate says {certified}")]
-    Threshold {
-        /// As stored.
-        stored: f64,
-        /// As certified.
-        certified: f64,
-    },
-    /// The scorer says something else.
-    #[error("the books say p_bad {stored}, the scorer says {computed}")]
-    Score {
-        /// As stored.
-        stored: f64,
-        /// As computed.
-        computed: f64,
-    },
-    /// The rule says something else.
-    #[error("the books say `{stored}`, the rule says {}", if *accepted { "accept" } else { "escalate" })]
-    Verdict {
-        /// As stored.
-        stored: String,
-        /// As computed.
-        accepted: bool,
-    },
-}
-
 impl Evidence {
     /// The decisions about one exchange, by purpose.
     ///
@@ -182,7 +114,9 @@ impl Evidence {
                 what: "fingerprint",
                 id: self.fingerprint.0.clone(),
             })?;
-        let scorer = match self.document("certificate", self.certificate.as_ref())? {
+        let spoke = self.document("certificate", self.certificate.as_ref())?;
+        self.check_stop(spoke.as_ref(), &now, &features)?;
+        let scorer = match spoke {
             None => Scorer::from_probability(),
             Some(Spoke::Certificate(certificate)) => {
                 self.check_certificate(&certificate, &now)?;
@@ -268,6 +202,39 @@ impl Evidence {
             Ok(())
         } else {
             Err(Disagreement::Threshold { stored, certified })
+        }
+    }
+
+    /// The head, or the certainty, that stopped the draft must stop it again with the same numbers.
+    fn check_stop(
+        &self,
+        spoke: Option<&Spoke>,
+        now: &Fingerprint,
+        features: &Features,
+    ) -> Result<(), Disagreement> {
+        let Some((decisions, p_rejected, limit)) = self.stopped else {
+            return Ok(());
+        };
+        let threshold = self.threshold.and_then(|t| Probability::new(t).ok());
+        let judge = match (self.mode, spoke, threshold) {
+            (Mode::Certified, Some(Spoke::Certificate(certificate)), threshold) => {
+                let (scorer, heads) = (certificate.scorer.clone(), certificate.heads.as_ref());
+                Some(Judge::serving(scorer, threshold, heads))
+            }
+            (Mode::Threshold, _, Some(threshold)) => {
+                Some(Judge::for_route(Trust::Threshold(threshold), None, now))
+            }
+            _ => None,
+        };
+        let again = judge.and_then(|judge| judge.stop_at(decisions, features));
+        let same = |stop: Stop| {
+            stop.p_rejected.get().to_bits() == p_rejected.to_bits()
+                && stop.limit.get().to_bits() == limit.to_bits()
+        };
+        if again.is_some_and(same) {
+            Ok(())
+        } else {
+            Err(Disagreement::Stop { decisions })
         }
     }
 

@@ -68,6 +68,7 @@ async fn what_was_learnt_is_told_with_its_noise() {
         audits_bad: 3,
         repeats: 4,
         repeats_differ: 1,
+        ..Lessons::default()
     };
     assert_eq!(report.rows[0].lessons, lessons);
     let table = report.render(Format::Table, Some(300)).unwrap();
