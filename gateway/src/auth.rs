@@ -1,6 +1,6 @@
 //! Who is asking: a client key becomes a [`Principal`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::fault::{Fault, FaultKind};
+
+/// Name of the principal where no keys are configured.
+pub const ANONYMOUS: &str = "anonymous";
 
 /// Who is charged for a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,14 +65,26 @@ impl KeyHash {
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
     keys: Vec<(Principal, KeyHash)>,
+    /// Names of the tags that any key has.
+    tags: BTreeSet<String>,
 }
 
 impl KeyRing {
-    /// A ring of named keys. An empty one lets everybody in as `anonymous`; the configuration allows that only on
+    /// A ring of named keys. An empty one lets everybody in as [`ANONYMOUS`]; the configuration allows that only on
     /// loopback addresses.
     #[must_use]
-    pub const fn new(keys: Vec<(Principal, KeyHash)>) -> Self {
-        Self { keys }
+    pub fn new(keys: Vec<(Principal, KeyHash)>) -> Self {
+        let tags = keys.iter().flat_map(|(principal, _)| principal.tags.keys());
+        Self {
+            tags: tags.cloned().collect(),
+            keys,
+        }
+    }
+
+    /// Whether any key has a tag of that name.
+    #[must_use]
+    pub fn has_tag(&self, name: &str) -> bool {
+        self.tags.contains(name)
     }
 
     /// Who the keys belong to, in the order of the configuration.
@@ -83,7 +98,7 @@ impl KeyRing {
     /// [`FaultKind::Unauthorized`] without a known key.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Fault> {
         if self.keys.is_empty() {
-            return Ok(Principal::named("anonymous"));
+            return Ok(Principal::named(ANONYMOUS));
         }
         let Some(key) = presented(headers) else {
             return Err(Fault::new(

@@ -17,18 +17,19 @@ mod leaves;
 mod local;
 mod prompt;
 mod relay;
+mod routing;
 mod stopping;
 
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
 use jiff::Timestamp;
-use router_policies::{Asker, Facts, ModelRef, Route};
+use router_policies::{Api, ModelRef, Route};
 
 use crate::app::App;
 use crate::auth::Principal;
 use crate::egress::{Clearance, EgressPermit};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::ledger::{Account, ExchangeId, Exhausted, Opening, Price, Reservation};
 use crate::openai::ChatRequest;
 use crate::server::Body;
@@ -41,6 +42,7 @@ pub(crate) use fingerprint::fingerprint;
 pub(crate) use job::{job_for, job_of};
 pub(crate) use judging::{Judging, Subject};
 pub(crate) use local::{end_of, local_plan, shape_for};
+pub(crate) use routing::{Asked, no_route};
 
 /// A request that is allowed in, before its body is understood.
 #[derive(Debug)]
@@ -85,7 +87,15 @@ impl Incoming {
     ) -> Result<Response<Body>, Fault> {
         let request = ChatRequest::decode(body)?;
         let system = request.system();
-        let route = self.match_route(&request, &system, headers)?;
+        let asked = Asked {
+            config: self.snapshot.config(),
+            principal: &self.principal,
+            api: Api::ChatCompletions,
+            headers,
+            request: &request,
+            system: &system,
+        };
+        let route = asked.route(&self.id.to_string())?;
         let (request, clearance) = Clearance::of(&route, request, self.app.inspector()).await?;
         let opening = self.opening(&route, &clearance, &request);
         let reserved = opening.reserved;
@@ -155,34 +165,6 @@ impl Incoming {
 }
 
 impl Incoming {
-    /// The route as it is meant for this client: its team's variant, and the arm of its split.
-    fn match_route(
-        &self,
-        request: &ChatRequest,
-        system: &str,
-        headers: &HeaderMap,
-    ) -> Result<Arc<Route>, Fault> {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let facts = Facts {
-            model: &request.model,
-            system,
-            header: &header,
-        };
-        let route = self.snapshot.config().policy.find(&facts);
-        let route = route.ok_or_else(|| {
-            let text = "no route answers for this model; GET /v1/models lists those that are known by name";
-            Fault::new(FaultKind::ModelNotFound, text).at("model")
-        })?;
-        let asker = Asker {
-            key: &self.principal.name,
-            team: self.principal.team.as_deref(),
-            user: request.user(),
-            request: &self.id.to_string(),
-            header: &header,
-        };
-        Ok(Arc::clone(route.for_asker(&asker)))
-    }
-
     /// Reserves the worst case of the request in the route's budget; `None` where it has none or nothing can be spent.
     async fn reserve(&self, route: &Route, worst: Price) -> Result<Option<Reservation>, Exhausted> {
         let Some(budget) = route.budget.as_ref().filter(|_| worst != Price::FREE) else {

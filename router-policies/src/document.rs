@@ -29,7 +29,9 @@ pub use fields::{
     CommitDocument, FieldsDocument, RiskDocument, UpstreamDocument,
 };
 pub use local::{AnswerDocument, ExampleDocument, LocalDocument, PromptDocument, SamplingDocument};
-pub use matching::{MatchDocument, TextMatch};
+pub use matching::{
+    Api, MatchDocument, Modality, RangeDocument, ResponseFormat, TextMatch, ToolsDocument,
+};
 pub use one_or_many::OneOrMany;
 pub use private::PrivateDocument;
 
@@ -54,9 +56,23 @@ pub struct PolicyDocument {
     /// Named sets of keys that routes extend.
     #[serde(default)]
     pub presets: BTreeMap<String, PresetDocument>,
+    /// Other names that clients may use for a model: the name they write, and the one that routes match instead.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, String>,
     /// The routes; the first that matches answers.
     #[serde(default)]
     pub routes: Vec<RouteDocument>,
+    /// What happens to requests that match no route. Needed where no route takes every request.
+    #[serde(default)]
+    pub unmatched: Option<UnmatchedDocument>,
+}
+
+/// What happens to requests that match no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnmatchedDocument {
+    /// They are refused: 404, `model_not_found`.
+    Reject,
 }
 
 with_fields! {

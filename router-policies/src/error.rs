@@ -1,5 +1,9 @@
 //! What can be wrong with a policy.
 
+mod matching;
+
+pub use matching::MatchProblem;
+
 use std::fmt;
 
 use thiserror::Error;
@@ -65,9 +69,33 @@ pub enum PolicyProblem {
         /// Position of the earlier route, from 0.
         first: usize,
     },
-    /// The list of model patterns is empty.
-    #[error("an empty list matches nothing; name a model, or leave `model` out to match all")]
-    NoModels,
+    /// No route takes what the others leave.
+    #[error(
+        "no route takes the requests that match none of these; add one without `match` at the end, or write \
+         `unmatched: reject` to have them refused"
+    )]
+    NoDefaultRoute,
+    /// Something is wrong with the conditions of a route.
+    #[error(transparent)]
+    Match(#[from] MatchProblem),
+    /// An alias stands for a name that no route asks for.
+    #[error("no route asks for the model `{model}` by name, so the alias changes nothing; {}", mend(.nearest.as_deref(), .known))]
+    UnknownModel {
+        /// What the alias stands for.
+        model: String,
+        /// The most similar name there is, when one is similar.
+        nearest: Option<String>,
+        /// The names that routes ask for.
+        known: Vec<String>,
+    },
+    /// An alias of an alias.
+    #[error("`{model}` is an alias itself; write what it stands for, `{target}`")]
+    AliasOfAlias {
+        /// What the alias stands for.
+        model: String,
+        /// What that stands for.
+        target: String,
+    },
     /// A pattern or text to compare with is empty.
     #[error("the text to compare with is empty; write it, or leave the key out")]
     EmptyPattern,

@@ -41,13 +41,13 @@ pub use checkpoint::{
     Stopping, Trace, Traced, Tracer, is_checkpoint, learn_to_stop, train,
 };
 pub use document::{
-    ActionDocument, AnswerDocument, ArmDocument, AuditDocument, BudgetAction, BudgetDocument,
+    ActionDocument, AnswerDocument, Api, ArmDocument, AuditDocument, BudgetAction, BudgetDocument,
     BudgetPeriod, CacheDocument, CommitDocument, DetectorDocument, ExampleDocument, FieldsDocument,
-    LocalDocument, MatchDocument, OneOrMany, PolicyDocument, PresetDocument, PrivateDocument,
-    PromptDocument, RiskDocument, RouteDocument, SamplingDocument, SplitDocument, TextMatch,
-    UpstreamDocument,
+    LocalDocument, MatchDocument, Modality, OneOrMany, PolicyDocument, PresetDocument,
+    PrivateDocument, PromptDocument, RangeDocument, ResponseFormat, RiskDocument, RouteDocument,
+    SamplingDocument, SplitDocument, TextMatch, ToolsDocument, UnmatchedDocument, UpstreamDocument,
 };
-pub use error::{PolicyError, PolicyProblem};
+pub use error::{MatchProblem, PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn, proving};
 pub use live::{
     Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, Learner,

@@ -20,11 +20,12 @@ pub use route::{Action, Audit, Budget, Commit, ModelRef, Pin, Route, Trust};
 pub use split::{Arm, Asker, Split, StickyBy};
 pub use warning::{PolicyNotice, PolicyWarning};
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::document::PolicyDocument;
+use crate::document::{Api, PolicyDocument};
 use crate::error::PolicyError;
-use crate::matcher::Facts;
+use crate::matcher::{Facts, Glob, Index, View};
 
 /// Names that the rest of the configuration declares and a policy may refer to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,13 +38,26 @@ pub struct Names<'a> {
     pub adapters: &'a [&'a str],
     /// The teams; `None` if teams are not declared anywhere, which leaves their names unchecked.
     pub teams: Option<&'a [&'a str]>,
+    /// The client keys; `None` leaves their names unchecked.
+    pub keys: Option<&'a [&'a str]>,
+    /// The APIs that are served; `None` for all of them.
+    pub apis: Option<&'a [Api]>,
 }
 
 /// The routes of one configuration. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Policy {
-    routes: Arc<[Arc<Route>]>,
-    warnings: Arc<[PolicyWarning]>,
+pub struct Policy(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    routes: Vec<Arc<Route>>,
+    /// Positions of the routes.
+    names: HashMap<String, usize>,
+    aliases: BTreeMap<String, String>,
+    index: Index,
+    /// See [`Policy::client_models`].
+    models: Vec<String>,
+    warnings: Vec<PolicyWarning>,
 }
 
 impl Policy {
@@ -56,19 +70,44 @@ impl Policy {
         compile::compile(document, names)
     }
 
+    fn new(
+        routes: Vec<Arc<Route>>,
+        aliases: BTreeMap<String, String>,
+        index: Index,
+        warnings: Vec<PolicyWarning>,
+    ) -> Self {
+        let names = routes.iter().map(|route| route.name.clone());
+        let asked = routes.iter().flat_map(|route| route.matcher.models());
+        let asked = asked.filter_map(Glob::literal);
+        let mut seen = HashSet::new();
+        let models = asked
+            .chain(aliases.keys().map(String::as_str))
+            .filter(|name| seen.insert(*name))
+            .map(str::to_owned)
+            .collect();
+        Self(Arc::new(Parts {
+            names: names.zip(0..).collect(),
+            models,
+            routes,
+            aliases,
+            index,
+            warnings,
+        }))
+    }
+
     /// All routes, in file order, as they are without a team and before their traffic is split.
     pub fn routes(&self) -> &[Arc<Route>] {
-        &self.routes
+        &self.0.routes
     }
 
     /// What is not wrong but probably not meant.
     pub fn warnings(&self) -> &[PolicyWarning] {
-        &self.warnings
+        &self.0.warnings
     }
 
     /// The route of that name.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
-        self.routes.iter().find(|route| route.name == name)
+        self.0.routes.get(*self.0.names.get(name)?)
     }
 
     /// The route or variant whose [`Route::id`] is `id`.
@@ -80,35 +119,40 @@ impl Policy {
             .find(|variant| variant.id() == id)
     }
 
+    /// The model that routes match for a request in which the client wrote `model`: what it is an alias for, or itself.
+    pub fn model<'a>(&'a self, model: &'a str) -> &'a str {
+        self.0.aliases.get(model).map_or(model, String::as_str)
+    }
+
     /// The first route, in file order, that a request with these facts takes. What it means for the one who asks is
     /// [`Route::for_asker`].
-    pub fn find(&self, facts: &Facts<'_>) -> Option<&Arc<Route>> {
-        self.routes
-            .iter()
-            .find(|route| route.matcher.matches(facts))
+    ///
+    /// Takes a look at the routes that ask for what the request has (model, key, team, tags, headers) and at those that
+    /// ask for nothing of the kind; the others cost nothing.
+    pub fn find(&self, facts: &dyn Facts) -> Option<&Arc<Route>> {
+        let routes = &self.0.routes;
+        let view = View::new(facts, self.model(facts.model()));
+        let takes = |at: usize| {
+            routes
+                .get(at)
+                .is_some_and(|route| route.matcher.holds(&view))
+        };
+        routes.get(self.0.index.first(&view, takes)?)
     }
 
     /// Where requests may go: an entry for every way a route may answer, in file order.
     pub fn egress(&self) -> Vec<Egress<'_>> {
-        self.routes
+        self.0
+            .routes
             .iter()
             .flat_map(|route| route.variants())
             .map(Egress::of)
             .collect()
     }
 
-    /// The model names that clients can be told of: those matched literally, in file order, each once.
-    pub fn client_models(&self) -> Vec<&str> {
-        let mut models = Vec::new();
-        for name in self
-            .routes
-            .iter()
-            .flat_map(|route| route.matcher.literal_models())
-        {
-            if !models.contains(&name) {
-                models.push(name);
-            }
-        }
-        models
+    /// The model names that clients can be told of: those that routes ask for literally, in file order, then the
+    /// aliases; each once.
+    pub fn client_models(&self) -> &[String] {
+        &self.0.models
     }
 }

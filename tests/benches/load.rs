@@ -61,6 +61,7 @@ fn file(routes: usize, max_tokens: &str) -> String {
     let mut text = "\
 models: { small: { path: ., cost_per_hour: \"0.10\" } }
 upstreams: { large: { base_url: \"http://127.0.0.1:9/v1\", prices: { big: { input: \"2\", output: \"8\" } } } }
+unmatched: reject
 routes:
 "
     .to_owned();

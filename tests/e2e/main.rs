@@ -12,6 +12,7 @@ mod hang_up;
 mod learning;
 mod live;
 mod local_only;
+mod matching;
 mod models;
 mod money;
 mod pass_through;

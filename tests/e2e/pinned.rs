@@ -51,7 +51,8 @@ defaults:
   local: {{ model: small, deadline: 200ms, answer: {{ regex: '[a-z]+' }} }}
   upstream: [{{ name: large, model: gpt }}, {{ name: other, model: gpt }}]
   threshold: 0.8
-{further}routes:
+{further}unmatched: reject
+routes:
   - {{ name: local-only, match: {{ model: local-only }}, action: local-only }}
   - {{ name: detector, match: {{ model: detector }}, private: [card] }}
   - {{ name: pattern, match: {{ model: pattern }}, private: [ticket] }}

@@ -86,6 +86,7 @@ models:
   small: { path: model.gguf, cost_per_hour: \"3.6\" }
 upstreams:
   large: { base_url: \"{upstream}/v1\", key: file:upstream.key, retries: 0 }
+unmatched: reject
 routes:
   - name: main
     match: { model: auto }

@@ -22,6 +22,7 @@ defaults:
   local: { model: small }
   upstream: { name: large, model: gpt-large }
   threshold: 0.8
+unmatched: reject
 routes:
   - { name: main, match: { model: auto* }, private: [card, customer] }
   - name: theirs

@@ -234,6 +234,7 @@ upstreams:
       {patience},
     }}
 limits: {{ {limits} }}
+unmatched: reject
 routes:
 {routes}"
         )

@@ -6,14 +6,16 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use router_policies::{Commit, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
+use router_policies::{
+    Api, Commit, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span,
+};
 
 use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
 };
 use super::problem::Problem;
 use super::{Config, Limits, LocalModel, Outside, Site, secret};
-use crate::auth::{KeyHash, KeyRing, Principal};
+use crate::auth::{ANONYMOUS, KeyHash, KeyRing, Principal};
 use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
 use crate::upstream::{Patience, UpstreamSettings};
 
@@ -21,6 +23,8 @@ const LISTEN: &str = "127.0.0.1:8080";
 const LEDGER: &str = "sqlite:smallfirst.db";
 const CERTIFICATES: &str = "certificates";
 const QUEUE: u32 = 32;
+/// The APIs that clients can ask.
+const SERVED: [Api; 1] = [Api::ChatCompletions];
 
 /// Checks `document` and resolves what it names.
 pub(super) fn build(
@@ -46,7 +50,9 @@ pub(super) fn build(
             detectors: document.detectors,
             defaults: document.defaults,
             presets: document.presets,
+            aliases: document.aliases,
             routes: document.routes,
+            unmatched: document.unmatched,
         },
         &Names {
             local_models: &document
@@ -60,6 +66,8 @@ pub(super) fn build(
                 .map(String::as_str)
                 .collect::<Vec<_>>(),
             teams: Some(&teams(&document.keys)),
+            keys: Some(&key_names(&document.keys)),
+            apis: Some(&SERVED),
             ..Names::default()
         },
     );
@@ -351,6 +359,14 @@ fn policy_problem(error: PolicyError) -> Problem {
 fn teams(keys: &[KeyDocument]) -> Vec<&str> {
     let teams = keys.iter().filter_map(|key| key.team.as_deref());
     teams.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The names that clients can go by.
+fn key_names(keys: &[KeyDocument]) -> Vec<&str> {
+    if keys.is_empty() {
+        return vec![ANONYMOUS];
+    }
+    keys.iter().map(|key| key.name.as_str()).collect()
 }
 
 fn span(given: Option<Span>, default_seconds: u64) -> Duration {

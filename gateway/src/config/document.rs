@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use router_policies::{DetectorDocument, FieldsDocument, PresetDocument, RouteDocument, Span};
+use router_policies::{
+    DetectorDocument, FieldsDocument, PresetDocument, RouteDocument, Span, UnmatchedDocument,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -44,8 +46,13 @@ pub struct Document {
     /// Named sets of keys that routes extend.
     #[serde(default)]
     pub presets: BTreeMap<String, PresetDocument>,
+    /// Other names that clients may use for a model: the name they write, and the one that routes match instead.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, String>,
     /// Routes; the first that matches answers.
     pub routes: Vec<RouteDocument>,
+    /// What happens to requests that match no route. Needed where no route takes every request.
+    pub unmatched: Option<UnmatchedDocument>,
     /// Bounds on requests.
     #[serde(default)]
     pub limits: LimitsDocument,
@@ -63,7 +70,7 @@ pub struct KeyDocument {
     pub key: String,
     /// The team that the key belongs to; routes can match it and mean something else for it. Default: none.
     pub team: Option<String>,
-    /// Further words for routes to match. Default: none.
+    /// Further words for routes to match. A tag name that any key has cannot be set by requests. Default: none.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
 }

@@ -11,8 +11,13 @@ use super::tree::{Content, Id, Tree};
 /// done without.
 pub(super) fn repair(tree: &Tree, shape: Shape<'_>, damaged: &[String]) -> Option<Document> {
     let mut sections = Map::new();
+    let lacks_a_route = damaged.iter().any(|path| path.starts_with("routes["));
     for entry in tree.entries(tree.root()) {
         let name = tree.text(entry.key);
+        // It may be the one that an alias stands for.
+        if name == "aliases" && lacks_a_route {
+            continue;
+        }
         let shape = property(shape, name)?;
         let section = match &tree.get(entry.value).content {
             Content::List(entries) => list(tree, name, entries, shape, damaged)?,
@@ -20,6 +25,10 @@ pub(super) fn repair(tree: &Tree, shape: Shape<'_>, damaged: &[String]) -> Optio
             Content::Scalar { .. } => json(tree, entry.value, shape)?,
         };
         sections.insert(name.to_owned(), section);
+    }
+    if lacks_a_route {
+        // It may be the one that takes the rest.
+        sections.insert("unmatched".to_owned(), json!("reject"));
     }
     serde_json::from_value(Json::Object(sections)).ok()
 }
@@ -56,8 +65,8 @@ fn map(tree: &Tree, name: &str, id: Id, shape: Shape<'_>, damaged: &[String]) ->
     for (index, entry) in tree.entries(id).iter().enumerate() {
         let key = tree.text(entry.key);
         let value = if damaged.contains(&format!("{name}.{key}")) {
-            // Bounds have defaults; what has a name may be referred to.
-            if name == "limits" {
+            // Bounds have defaults and nothing refers to an alias; what has a name may be referred to.
+            if name == "limits" || name == "aliases" {
                 continue;
             }
             stand_in(name, index)?

@@ -31,6 +31,7 @@ fn routes() -> Vec<Arc<Route>> {
     let document = json!({
         "detectors": {"ticket": {"regex": r"\bTCK-[0-9]{6}\b"}},
         "routes": [route("a", "local-first"), route("b", "upstream-only"), route("c", "shadow"), split],
+        "unmatched": "reject",
     });
     let names = Names {
         local_models: &["small"],

@@ -27,6 +27,17 @@ pub(super) fn render(plan: &Plan, source: &str, findings: &[Finding]) -> String 
     for route in &plan.routes {
         write_route(&mut out, route);
     }
+    if !plan
+        .routes
+        .iter()
+        .any(|route| route.models.iter().any(|model| model == "*"))
+    {
+        line(
+            &mut out,
+            0,
+            "# Models that no route names.\nunmatched: reject",
+        );
+    }
     remarks(&mut out, source, findings);
     out
 }

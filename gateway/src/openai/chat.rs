@@ -330,6 +330,9 @@ fn text_of(content: Option<&Value>) -> Option<String> {
     }
 }
 
+#[path = "chat/facts.rs"]
+mod facts;
+
 #[cfg(test)]
 #[path = "chat/tests.rs"]
 mod tests;

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use router_policies::{Asker, Facts, ModelRef, Route};
+use router_policies::{Api, Asker, ModelRef, Route};
 
 use super::Call;
 use super::verify::NONE;
-use crate::auth::Principal;
+use crate::auth::{ANONYMOUS, Principal};
 use crate::config::Declared;
 use crate::egress::PinnedBy;
+use crate::exchange::{Asked, no_route};
 use crate::fault::{Fault, FaultKind};
 
 /// What would become of a request: one of these, of which chance decides where there are several.
@@ -35,23 +36,17 @@ pub(crate) struct Way<'c> {
 pub(crate) fn course<'c>(declared: &'c Declared, call: &Call) -> Result<Course<'c>, Fault> {
     let request = call.request.as_ref().map_err(Clone::clone)?;
     let principal = principal(declared, call.key.as_deref())?;
-    let header = |name: &str| call.headers.get(name).and_then(|value| value.to_str().ok());
-    let facts = Facts {
-        model: &request.model,
+    let asked = Asked {
+        config: declared.config(),
+        principal: &principal,
+        api: Api::ChatCompletions,
+        headers: &call.headers,
+        request,
         system: &call.system,
-        header: &header,
     };
-    let route = declared.config().policy.find(&facts).ok_or_else(|| {
-        Fault::new(FaultKind::ModelNotFound, "no route takes the request").at("model")
-    })?;
-    let asker = Asker {
-        key: &principal.name,
-        team: principal.team.as_deref(),
-        user: request.user(),
-        request: "",
-        header: &header,
-    };
-    let ways = variants(route, &asker).into_iter().map(|route| Way {
+    let route = declared.config().policy.find(&asked).ok_or_else(no_route)?;
+    let variants = asked.with_asker("", |asker| variants(route, asker));
+    let ways = variants.into_iter().map(|route| Way {
         pinned: PinnedBy::foreseen(route, request),
         route,
     });
@@ -76,7 +71,7 @@ fn variants<'c>(route: &'c Arc<Route>, asker: &Asker<'_>) -> Vec<&'c Arc<Route>>
 /// Whose key it is. Without one: somebody without a team, whom the gateway lets in only where there are no keys.
 fn principal(declared: &Declared, key: Option<&str>) -> Result<Principal, Fault> {
     let Some(key) = key else {
-        return Ok(Principal::named("anonymous"));
+        return Ok(Principal::named(ANONYMOUS));
     };
     let unknown = || Fault::new(FaultKind::Unauthorized, format!("there is no key `{key}`"));
     declared.principal(key).cloned().ok_or_else(unknown)

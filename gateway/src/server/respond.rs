@@ -143,27 +143,26 @@ pub(super) fn metrics(app: &App) -> Response<Body> {
 pub(super) fn models(app: &App, snapshot: &Snapshot) -> Response<Body> {
     json_response(
         StatusCode::OK,
-        &openai::model_list(&client_models(snapshot), app.started_seconds()),
+        &openai::model_list(
+            snapshot.config().policy.client_models(),
+            app.started_seconds(),
+        ),
     )
 }
 
 /// `GET /v1/models/{id}`.
 pub(super) fn model(app: &App, snapshot: &Snapshot, name: &str) -> Result<Response<Body>, Fault> {
-    if client_models(snapshot).iter().any(|known| known == name) {
+    if snapshot
+        .config()
+        .policy
+        .client_models()
+        .iter()
+        .any(|known| known == name)
+    {
         return Ok(json_response(
             StatusCode::OK,
             &openai::model_card(name, app.started_seconds()),
         ));
     }
     Err(Fault::new(FaultKind::ModelNotFound, "no route answers for this model").at("model"))
-}
-
-fn client_models(snapshot: &Snapshot) -> Vec<String> {
-    snapshot
-        .config()
-        .policy
-        .client_models()
-        .into_iter()
-        .map(str::to_owned)
-        .collect()
 }

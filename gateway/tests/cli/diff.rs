@@ -14,6 +14,7 @@ models:
 upstreams:
   large: { base_url: https://large.example/v1, prices: { big: { input: \"2\", output: \"8\" } } }
   other: { base_url: https://other.example/v1, prices: { big: { input: \"1\", output: \"4\" } } }
+unmatched: reject
 routes:
   - name: triage
     match: { model: \"triage*\" }

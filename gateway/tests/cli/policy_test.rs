@@ -12,6 +12,7 @@ models:
   small: { path: not/on/this/machine, cost_per_hour: \"0.36\" }
 upstreams:
   large: { base_url: http://127.0.0.1:9/v1, key: env:NOT_SET_IN_CI, prices: { big: { input: \"2\", output: \"8\" } } }
+unmatched: reject
 routes:
   - name: triage
     match: { model: triage, headers: { x-tenant: \"acme-*\" } }
@@ -154,7 +155,7 @@ fn a_failure_shows_expected_against_actual_with_places() {
     FAILED cases.yaml:27:11: other tenants have no route
            cases.yaml:29:5: expect
            - an answer
-           + the error model_not_found: no route takes the request
+           + the error model_not_found: no route answers for this request; GET /v1/models lists the models that are known by name
     FAILED cases.yaml:30:11: a trial reaches one upstream, whatever arm it is
            cases.yaml:32:23: expect.action
            - local-first
@@ -289,7 +290,7 @@ fn a_broken_configuration_is_told_as_by_check() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(
-        said.starts_with("config.yaml:19:13: error: routes[1].action: "),
+        said.starts_with("config.yaml:20:13: error: routes[1].action: "),
         "{said}"
     );
 }

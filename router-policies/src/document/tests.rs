@@ -14,7 +14,6 @@ fn a_route_needs_only_a_name() {
     let route = read(json!({"name": "all"})).unwrap();
     assert_eq!(route.action, None);
     assert_eq!(route.r#match, MatchDocument::default());
-    assert_eq!(route.r#match.model.as_slice(), ["*"]);
     assert_eq!(route.local, None);
     assert_eq!(route.risk, None);
 }
@@ -27,6 +26,20 @@ fn every_key_is_read() {
             "model": ["intent-*", "classify"],
             "system": {"prefix": "You classify"},
             "headers": {"X-Team": "support"},
+            "api": "chat-completions",
+            "path": ["/v1/*"],
+            "key": "agents",
+            "team": ["support", "sales-*"],
+            "tags": {"tier": "gold"},
+            "prompt_tokens": {"min": 1, "max": 4000},
+            "turns": {"max": 3},
+            "tools": {"any_of": ["search_*"]},
+            "response_format": ["json_schema", "enum"],
+            "modality": "image",
+            "language": ["de", "en"],
+            "user_message": {"regex": "(?i)refund"},
+            "any": [{"tools": "absent"}, {"all": [{"tools": {"only": "a"}}]}],
+            "not": {"model": "x"},
         },
         "action": "local-first",
         "extends": ["careful"],

@@ -87,11 +87,50 @@ impl Glob {
         }
     }
 
+    /// What every text that matches starts with.
+    pub(crate) fn start(&self) -> &str {
+        match &self.shape {
+            Shape::Literal(start) | Shape::Starred { start, .. } => start,
+        }
+    }
+
+    fn end(&self) -> &str {
+        match &self.shape {
+            Shape::Literal(end) | Shape::Starred { end, .. } => end,
+        }
+    }
+
     /// Whether every text that fits `other` fits this too. `false` may also mean "not known".
     pub(crate) fn covers(&self, other: &Self) -> bool {
+        if let Some(literal) = other.literal() {
+            return self.matches(literal);
+        }
+        let Shape::Starred {
+            start,
+            middles,
+            end,
+        } = &self.shape
+        else {
+            return false;
+        };
         self == other
-            || self.matches_all()
-            || other.literal().is_some_and(|literal| self.matches(literal))
+            || (middles.is_empty()
+                && other.start().starts_with(start)
+                && other.end().ends_with(end))
+    }
+
+    /// Whether no text fits both. `false` may also mean "not known".
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        if let Some(literal) = self.literal() {
+            return !other.matches(literal);
+        }
+        if let Some(literal) = other.literal() {
+            return !self.matches(literal);
+        }
+        let (start, theirs) = (self.start(), other.start());
+        let starts_differ = !start.starts_with(theirs) && !theirs.starts_with(start);
+        let (end, theirs) = (self.end(), other.end());
+        starts_differ || (!end.ends_with(theirs) && !theirs.ends_with(end))
     }
 }
 

@@ -1,31 +1,17 @@
 use proptest::prelude::*;
 
-use super::{Facts, Glob, Matcher};
-use crate::document::TextMatch;
+use super::{
+    Condition, Effort, Expression, Field, Glob, Language, Matcher, Quantity, Range, Text, Tools,
+    View,
+};
+use crate::document::{Modality, ResponseFormat};
+use sample::Sample;
 
-fn matcher(models: &[&str], system: Option<TextMatch>, headers: &[(&str, &str)]) -> Matcher {
-    Matcher {
-        models: models.iter().map(|pattern| Glob::new(pattern)).collect(),
-        system,
-        headers: headers
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), Glob::new(v)))
-            .collect(),
-    }
-}
+mod arbitrary;
+pub(crate) mod sample;
 
-fn takes(matcher: &Matcher, model: &str, system: &str, headers: &[(&str, &str)]) -> bool {
-    let header = |name: &str| {
-        headers
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| *value)
-    };
-    matcher.matches(&Facts {
-        model,
-        system,
-        header: &header,
-    })
+fn glob(pattern: &str) -> Vec<Glob> {
+    vec![Glob::new(pattern)]
 }
 
 #[test]
@@ -70,47 +56,246 @@ fn globs_know_their_shape() {
     assert!(Glob::new("***").matches_all());
     assert!(!Glob::new("a*").matches_all());
     assert_eq!(Glob::new("a**b*c").to_string(), "a*b*c");
+    assert!(Glob::new("gpt-*").covers(&Glob::new("gpt-4*")));
+    assert!(!Glob::new("gpt-4*").covers(&Glob::new("gpt-*")));
+    assert!(Glob::new("gpt-*").excludes(&Glob::new("claude-*")));
+    assert!(!Glob::new("gpt-*").excludes(&Glob::new("*-mini")));
 }
 
+/// Every condition with a request for which it holds and one for which it fails.
 #[test]
-fn all_conditions_must_hold() {
-    let system = Some(TextMatch::Contains("refund".to_owned()));
-    let m = matcher(&["a", "b*"], system, &[("x-team", "support*")]);
-    let team = [("x-team", "support-eu")];
-    assert!(takes(&m, "a", "handle a refund", &team));
-    assert!(takes(&m, "b2", "refund", &team));
-    assert!(!takes(&m, "c", "refund", &team));
-    assert!(!takes(&m, "a", "chat", &team));
-    assert!(!takes(&m, "a", "refund", &[("x-team", "sales")]));
-    assert!(!takes(&m, "a", "refund", &[]));
-}
-
-#[test]
-fn text_conditions() {
-    assert!(TextMatch::Equals(String::new()).holds(""));
-    assert!(!TextMatch::Equals(String::new()).holds("x"));
-    assert!(TextMatch::Prefix("You".to_owned()).holds("You are"));
-    assert!(!TextMatch::Prefix("you".to_owned()).holds("You are"));
-    assert!(TextMatch::Contains("are".to_owned()).holds("You are"));
-}
-
-#[test]
-fn covering_is_noticed() {
-    let all = matcher(&["*"], None, &[]);
-    let gpt = matcher(&["gpt*"], None, &[]);
-    let two = matcher(&["gpt-4", "gpt-5"], None, &[("x", "1")]);
-    assert!(all.covers(&gpt) && all.covers(&two) && gpt.covers(&two));
-    assert!(!gpt.covers(&all) && !two.covers(&gpt));
-}
-
-#[test]
-fn facts_do_not_print_the_prompt() {
-    let facts = Facts {
-        model: "m",
-        system: "secret",
-        header: &|_| None,
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn single_conditions() {
+    let plain = || Sample::of("gpt-4o");
+    let pairs = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let named = |field, pattern| Condition::Name(field, glob(pattern));
+    let tools = |names: &[&str]| Sample {
+        tools: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..plain()
     };
-    assert!(!format!("{facts:?}").contains("secret"));
+    let said = |text: Option<&str>| Sample {
+        user_message: text.map(str::to_owned),
+        ..plain()
+    };
+    let regex = |text: &str| Text::Regex(Expression::new(text).unwrap());
+    let holding = |modalities: &[Modality]| Sample {
+        modalities: modalities.to_vec(),
+        ..plain()
+    };
+    let range = |min, max| Range { min, max };
+    let support = || Some("support-eu".to_owned());
+    for (condition, yes, no) in [
+        (named(Field::Model, "gpt-*"), plain(), Sample::of("claude")),
+        (
+            named(Field::Key, "agents"),
+            plain(),
+            Sample {
+                key: "other".to_owned(),
+                ..plain()
+            },
+        ),
+        (
+            named(Field::Team, "support-*"),
+            Sample {
+                team: support(),
+                ..plain()
+            },
+            plain(),
+        ),
+        (
+            named(Field::Tag("tier".to_owned()), "gold"),
+            Sample {
+                tags: pairs("tier", "gold"),
+                ..plain()
+            },
+            Sample {
+                headers: pairs("tier", "gold"),
+                ..plain()
+            },
+        ),
+        (
+            named(Field::Header("x-a".to_owned()), "*"),
+            Sample {
+                headers: pairs("x-a", ""),
+                ..plain()
+            },
+            plain(),
+        ),
+        (
+            Condition::Number(Quantity::Turns, range(1, 3)),
+            Sample {
+                turns: 3,
+                ..plain()
+            },
+            Sample {
+                turns: 4,
+                ..plain()
+            },
+        ),
+        (
+            Condition::Number(Quantity::PromptTokens, range(100, u64::MAX)),
+            Sample {
+                prompt_tokens: 100,
+                ..plain()
+            },
+            Sample {
+                prompt_tokens: 99,
+                ..plain()
+            },
+        ),
+        (Condition::Tools(Tools::Present), tools(&["a"]), plain()),
+        (Condition::Tools(Tools::Absent), plain(), tools(&["a"])),
+        (
+            Condition::Tools(Tools::AnyOf(glob("s*"))),
+            tools(&["a", "s1"]),
+            tools(&["a"]),
+        ),
+        (
+            Condition::Tools(Tools::AllOf([glob("s*"), glob("a")].concat())),
+            tools(&["a", "s1"]),
+            tools(&["s1", "s2"]),
+        ),
+        (
+            Condition::Tools(Tools::Only(glob("s*"))),
+            tools(&["s1", "s2"]),
+            tools(&["s1", "a"]),
+        ),
+        (
+            Condition::Tools(Tools::Only(glob("s*"))),
+            tools(&["s"]),
+            plain(),
+        ),
+        (
+            Condition::ResponseFormat(vec![ResponseFormat::Enum]),
+            Sample {
+                response_format: ResponseFormat::Enum,
+                ..plain()
+            },
+            Sample {
+                response_format: ResponseFormat::JsonSchema,
+                ..plain()
+            },
+        ),
+        (
+            Condition::Modality(vec![Modality::Text]),
+            holding(&[]),
+            holding(&[Modality::Text, Modality::Image]),
+        ),
+        (
+            Condition::Modality(vec![Modality::Image, Modality::File]),
+            holding(&[Modality::Text, Modality::File]),
+            holding(&[Modality::Audio]),
+        ),
+        (
+            Condition::System(Text::Prefix("You".to_owned())),
+            Sample {
+                system: "You are".to_owned(),
+                ..plain()
+            },
+            plain(),
+        ),
+        (
+            Condition::UserMessage(regex("(?i)refund|charge ?back")),
+            said(Some("My REFUND is late")),
+            said(Some("My order is late")),
+        ),
+        (
+            Condition::UserMessage(Text::Contains("a".to_owned())),
+            said(Some("a")),
+            said(None),
+        ),
+        (
+            Condition::Language(vec![Language::named("de").unwrap()]),
+            said(Some(sample::TEXTS[4])),
+            said(Some("ok")),
+        ),
+    ] {
+        let matcher = Matcher::new(vec![condition.clone()]);
+        assert!(matcher.matches(&yes), "{condition:?} on {yes:?}");
+        assert!(!matcher.matches(&no), "{condition:?} on {no:?}");
+        let not = Matcher::new(vec![Condition::Not(Box::new(matcher))]);
+        assert!(!not.matches(&yes) && not.matches(&no), "{condition:?}");
+    }
+}
+
+#[test]
+fn all_conditions_must_hold_and_one_alternative() {
+    let gold = || {
+        Matcher::new(vec![Condition::Name(
+            Field::Tag("tier".to_owned()),
+            glob("gold"),
+        )])
+    };
+    let long = || {
+        Matcher::new(vec![Condition::Number(
+            Quantity::Turns,
+            Range { min: 5, max: 9 },
+        )])
+    };
+    let model = || Condition::Name(Field::Model, glob("gpt"));
+    let either = Matcher::new(vec![model(), Condition::Any(vec![gold(), long()])]);
+    let both = Matcher::new(vec![model(), Condition::All(vec![gold(), long()])]);
+    let sample = |model: &str, tier: &str, turns| Sample {
+        tags: vec![("tier".to_owned(), tier.to_owned())],
+        turns,
+        ..Sample::of(model)
+    };
+    for (request, any, all) in [
+        (sample("gpt", "gold", 5), true, true),
+        (sample("gpt", "gold", 1), true, false),
+        (sample("gpt", "none", 5), true, false),
+        (sample("gpt", "none", 1), false, false),
+        (sample("claude", "gold", 5), false, false),
+    ] {
+        assert_eq!(either.matches(&request), any, "{request:?}");
+        assert_eq!(both.matches(&request), all, "{request:?}");
+    }
+}
+
+#[test]
+fn what_takes_everything_is_noticed() {
+    let everything = |conditions| Matcher::new(conditions).takes_everything();
+    assert!(everything(vec![]));
+    assert!(everything(vec![Condition::Name(Field::Model, glob("*"))]));
+    assert!(!everything(vec![Condition::Name(Field::Team, glob("*"))]));
+    assert!(!everything(vec![Condition::Tools(Tools::Absent)]));
+}
+
+/// Two lists of lists can be compared in very many ways; the question is given up before they are all tried.
+#[test]
+fn a_hard_question_is_given_up() {
+    let mut one = Matcher::new(vec![Condition::Name(Field::Model, glob("a"))]);
+    let mut other = Matcher::new(vec![Condition::Name(Field::Model, glob("b"))]);
+    for _ in 0..7 {
+        one = Matcher::new(vec![Condition::Any(vec![one.clone(), one.clone(), one])]);
+        other = Matcher::new(vec![Condition::Any(vec![
+            other.clone(),
+            other.clone(),
+            other,
+        ])]);
+    }
+    let mut effort = Effort::for_one_question();
+    assert!(!one.covers(&other, &mut effort));
+    assert_eq!(effort.spent(), 10_000);
+}
+
+#[test]
+fn expressions_say_what_is_wrong_and_have_a_size() {
+    assert_eq!(Expression::new("a)").unwrap_err(), "unopened group");
+    let large = Expression::new(r"(\w{100}){100}").unwrap_err();
+    assert_eq!(large, "it takes more memory than 1 MiB; repeat less in it");
+}
+
+#[test]
+fn views_do_not_print_texts() {
+    let sample = Sample {
+        user_message: Some("secret".to_owned()),
+        system: "secret".to_owned(),
+        ..Sample::of("m")
+    };
+    let view = View::new(&sample, "m");
+    view.user_message();
+    assert!(!format!("{view:?}").contains("secret"));
 }
 
 /// The textbook definition, exponential and obviously right.
@@ -123,28 +308,6 @@ fn naive(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-fn condition() -> impl Strategy<Value = Option<TextMatch>> {
-    prop_oneof![
-        Just(None),
-        "[ab]{0,2}".prop_map(|t| Some(TextMatch::Equals(t))),
-        "[ab]{0,2}".prop_map(|t| Some(TextMatch::Prefix(t))),
-        "[ab]{0,2}".prop_map(|t| Some(TextMatch::Contains(t))),
-    ]
-}
-
-fn any_matcher() -> impl Strategy<Value = Matcher> {
-    let models = prop::collection::vec("[ab*]{1,3}", 1..3);
-    let headers = prop::collection::btree_map("[xy]", "[ab*]{1,2}", 0..2);
-    (models, condition(), headers).prop_map(|(models, system, headers)| Matcher {
-        models: models.iter().map(|m| Glob::new(m)).collect(),
-        system,
-        headers: headers
-            .iter()
-            .map(|(n, v)| (n.clone(), Glob::new(v)))
-            .collect(),
-    })
-}
-
 proptest! {
     #[test]
     fn globs_agree_with_the_definition(pattern in "[ab*]{0,6}", text in "[ab]{0,8}") {
@@ -155,15 +318,15 @@ proptest! {
     }
 
     #[test]
-    fn what_is_covered_matches(
-        (one, other) in (any_matcher(), any_matcher()),
-        model in "[ab]{0,3}",
-        system in "[ab]{0,3}",
-        header in prop::option::of("[ab]{0,2}"),
+    fn globs_cover_and_exclude_only_what_they_should(
+        one in "[ab*]{0,4}",
+        other in "[ab*]{0,4}",
+        text in "[ab]{0,6}",
     ) {
-        let headers: Vec<_> = header.iter().flat_map(|v| [("x", v.as_str()), ("y", v.as_str())]).collect();
-        if one.covers(&other) && takes(&other, &model, &system, &headers) {
-            prop_assert!(takes(&one, &model, &system, &headers), "{one:?} {other:?}");
+        let (one, other) = (Glob::new(&one), Glob::new(&other));
+        if other.matches(&text) {
+            prop_assert!(!one.covers(&other) || one.matches(&text), "{one} covers {other}");
+            prop_assert!(!one.excludes(&other) || !one.matches(&text), "{one} excludes {other}");
         }
     }
 }

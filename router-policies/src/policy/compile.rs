@@ -6,6 +6,7 @@ mod layers;
 mod local;
 mod matching;
 mod presets;
+mod reach;
 mod route;
 mod spending;
 mod split;
@@ -23,6 +24,7 @@ use crate::units::Span;
 use detectors::Declared;
 use layers::{Found, Layers};
 use presets::Presets;
+use reach::Reach;
 
 /// Compiles a policy, or tells everything that is wrong with it.
 pub(super) fn compile(
@@ -35,19 +37,19 @@ pub(super) fn compile(
     }
     let declared = Declared::new(&document.detectors, &mut problems);
     let mut presets = Presets::new(&document.presets, &mut problems);
+    let mut reach = Reach::new(document, names);
+    reach.check_aliases(&document.aliases, &mut problems);
+    reach.check_default(document.unmatched, &mut problems);
     let mut first_of: HashMap<&str, usize> = HashMap::new();
     let mut routes: Vec<Arc<Route>> = Vec::new();
     for (index, entry) in document.routes.iter().enumerate() {
         let path = format!("routes[{index}]");
         check_double(&path, index, entry, &mut first_of, &mut problems);
         let layers = layers_of(&path, document, entry, &mut presets, &mut problems);
-        let route = route::route(
-            &path,
-            entry,
-            &layers,
-            &mut Context::new(names, &declared, &mut problems),
-        );
-        if let Some(first) = routes.iter().position(|r| r.matcher.covers(&route.matcher)) {
+        let matcher = reach.take(index, &mut problems);
+        let mut context = Context::new(names, &declared, &mut problems);
+        let route = route::route(&path, entry, &layers, &matcher, &mut context);
+        if let Some(first) = reach.first_covering(index) {
             let by = routes
                 .get(first)
                 .map_or_else(String::new, |earlier| earlier.name.clone());
@@ -58,14 +60,16 @@ pub(super) fn compile(
         }
         routes.push(Arc::new(route));
     }
-    if problems.0.is_empty() {
-        Ok(Policy {
-            routes: routes.into(),
-            warnings: warnings(&presets),
-        })
-    } else {
-        Err(problems.0)
+    if !problems.0.is_empty() {
+        return Err(problems.0);
     }
+    let warnings = unused(&presets).chain(reach.warnings(document)).collect();
+    Ok(Policy::new(
+        routes,
+        document.aliases.clone(),
+        reach.into_index(),
+        warnings,
+    ))
 }
 
 fn check_double<'a>(
@@ -100,16 +104,13 @@ fn layers_of(
     own.over(&extended).over(&defaults)
 }
 
-fn warnings(presets: &Presets<'_>) -> Arc<[PolicyWarning]> {
-    presets
-        .unused()
-        .map(|name| PolicyWarning {
-            path: format!("presets.{name}"),
-            notice: PolicyNotice::UnusedPreset {
-                name: name.to_owned(),
-            },
-        })
-        .collect()
+fn unused(presets: &Presets<'_>) -> impl Iterator<Item = PolicyWarning> {
+    presets.unused().map(|name| PolicyWarning {
+        path: format!("presets.{name}"),
+        notice: PolicyNotice::UnusedPreset {
+            name: name.to_owned(),
+        },
+    })
 }
 
 /// What every part of the compilation needs.
@@ -155,10 +156,10 @@ struct Problems(Vec<PolicyError>);
 
 impl Problems {
     /// Notes a problem, once: several routes may inherit the same wrong value.
-    fn add(&mut self, path: &str, problem: PolicyProblem) {
+    fn add(&mut self, path: &str, problem: impl Into<PolicyProblem>) {
         let problem = PolicyError {
             path: path.to_owned(),
-            problem,
+            problem: problem.into(),
         };
         if !self.0.contains(&problem) {
             self.0.push(problem);

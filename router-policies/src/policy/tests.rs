@@ -4,12 +4,15 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Action, Answer, ModelRef, Names, Policy, Trust};
+use crate::document::{Api, PolicyDocument, UnmatchedDocument};
 use crate::error::{PolicyError, PolicyProblem};
-use crate::matcher::{Facts, Glob};
+use crate::matcher::Glob;
+use crate::matcher::sample::Sample;
 
 mod act;
 mod arbitrary;
 mod inherit;
+mod matching;
 mod problems;
 
 const NAMES: Names<'static> = Names {
@@ -17,6 +20,8 @@ const NAMES: Names<'static> = Names {
     upstreams: &["openai", "anthropic"],
     adapters: &[],
     teams: Some(&["support", "sales"]),
+    keys: Some(&["agents", "batch"]),
+    apis: Some(&[Api::ChatCompletions]),
 };
 
 #[expect(
@@ -27,8 +32,19 @@ fn compile(routes: Value) -> Result<Policy, Vec<PolicyError>> {
     compile_whole(json!({"routes": routes}))
 }
 
+/// The whole of a policy; without a default route it says that the rest is rejected.
 fn compile_whole(document: Value) -> Result<Policy, Vec<PolicyError>> {
-    Policy::compile(&serde_json::from_value(document).unwrap(), &NAMES)
+    let mut document: PolicyDocument = serde_json::from_value(document).unwrap();
+    let compiled = Policy::compile(&document, &NAMES);
+    let lacks = |error: &PolicyError| error.problem == PolicyProblem::NoDefaultRoute;
+    if compiled
+        .as_ref()
+        .is_err_and(|errors| errors.iter().any(lacks))
+    {
+        document.unmatched = Some(UnmatchedDocument::Reject);
+        return Policy::compile(&document, &NAMES);
+    }
+    compiled
 }
 
 /// The problems as texts.
@@ -56,14 +72,6 @@ fn route(name: &str, changes: Value) -> Value {
         route[key] = value.clone();
     }
     route
-}
-
-fn facts<'a>(model: &'a str) -> Facts<'a> {
-    Facts {
-        model,
-        system: "",
-        header: &|_| None,
-    }
 }
 
 #[test]
@@ -105,7 +113,7 @@ fn the_first_match_in_file_order_wins() {
         route("rest", json!({})),
     ]))
     .unwrap();
-    let found = |model| policy.find(&facts(model)).unwrap().name.clone();
+    let found = |model| policy.find(&Sample::of(model)).unwrap().name.clone();
     assert_eq!(found("gpt-4"), "exact");
     assert_eq!(found("gpt-5"), "family");
     assert_eq!(found("claude"), "rest");
@@ -118,7 +126,7 @@ fn no_match_is_none() {
         json!({"match": {"model": "gpt-4"}})
     )]))
     .unwrap();
-    assert!(policy.find(&facts("other")).is_none());
+    assert!(policy.find(&Sample::of("other")).is_none());
     assert!(policy.route("other").is_none());
 }
 
@@ -205,7 +213,7 @@ fn single_problems() {
         ),
         (
             json!({"match": {"model": ["a", ""]}}),
-            "routes[0].match.model: the text to compare",
+            "routes[0].match.model[1]: the text to compare",
         ),
         (
             json!({"match": {"system": {"prefix": ""}}}),
@@ -353,16 +361,13 @@ fn a_condition_on_a_header_ignores_the_case_of_its_name() {
         json!({"match": {"headers": {"X-Team": "support"}}})
     )]))
     .unwrap();
-    let header = |name: &str| (name == "x-team").then_some("support");
-    assert!(
-        policy
-            .find(&Facts {
-                model: "m",
-                system: "",
-                header: &header
-            })
-            .is_some()
-    );
+    let headers = vec![("x-team".to_owned(), "support".to_owned())];
+    let request = Sample {
+        headers,
+        ..Sample::of("m")
+    };
+    assert!(policy.find(&request).is_some());
+    assert!(policy.find(&Sample::of("m")).is_none());
 }
 
 proptest! {
@@ -379,7 +384,7 @@ proptest! {
         // A policy with unreachable routes is refused; the property is about the others.
         if let Ok(policy) = compile(json!(routes)) {
             let expected = patterns.iter().position(|pattern| Glob::new(pattern).matches(&model));
-            let found = policy.find(&facts(&model)).map(|route| route.name.clone());
+            let found = policy.find(&Sample::of(&model)).map(|route| route.name.clone());
             prop_assert_eq!(found, expected.map(|i| format!("r{i}")));
         } else {
             let covered = patterns.iter().enumerate().any(|(i, later)| {

@@ -29,4 +29,15 @@ pub enum PolicyNotice {
         /// The name.
         name: String,
     },
+    /// There is nothing left that could match no route.
+    #[error("the route `{route}` takes every request, so none is left over; remove `unmatched`")]
+    NothingUnmatched {
+        /// The route.
+        route: String,
+    },
+    /// The search for routes that are never reached was given up.
+    #[error(
+        "the conditions are too many and too much alike to find out whether every route from here on can be reached"
+    )]
+    ReachUnknown,
 }

@@ -39,7 +39,7 @@ impl<'a> Declared<'a> {
                 }
                 (None, Some(_)) => {
                     if let Err(error) = Detectors::check_name(name) {
-                        problems.add(&path, error.into());
+                        problems.add(&path, error);
                     }
                     declared.groups.insert(name, Detectors::default());
                 }
@@ -130,7 +130,7 @@ fn compiled(path: &str, name: &str, regex: &str, problems: &mut Problems) -> Det
     match Detectors::compile(&[Detector::Pattern { name, regex }]) {
         Ok(detectors) => detectors,
         Err(error) => {
-            problems.add(path, error.into());
+            problems.add(path, error);
             Detectors::default()
         }
     }

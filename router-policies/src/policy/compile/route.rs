@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::super::nearest::nearest;
 use super::super::{Action, Commit, Pin, Route, Trust};
 use super::layers::{Layers, RiskKeys, TrustKeys};
-use super::matching::matcher;
 use super::{Context, detectors, local, spending, split, upstream};
 use crate::document::{
     ActionDocument, BudgetAction, CommitDocument, PrivateDocument, RouteDocument,
@@ -55,20 +54,16 @@ pub(super) fn route(
     path: &str,
     entry: &RouteDocument,
     layers: &Layers,
+    matcher: &Matcher,
     context: &mut Context<'_, '_>,
 ) -> Route {
     check_name(&format!("{path}.name"), &entry.name, context);
-    let matcher = matcher(
-        &format!("{path}.match"),
-        entry.r#match.clone(),
-        context.problems,
-    );
     let site = Site {
         path,
         route: path,
         name: &entry.name,
         variant: None,
-        matcher: &matcher,
+        matcher,
     };
     let keys = Keys {
         route: layers,

@@ -11,6 +11,8 @@ const NAMES: Names<'static> = Names {
     upstreams: &["openai"],
     adapters: &[],
     teams: None,
+    keys: None,
+    apis: None,
 };
 
 /// A split of the arms `a`, `b`, `c` … with these weights in percent.
