@@ -28,7 +28,7 @@ use router_policies::{Api, ModelRef, Route};
 
 use crate::app::App;
 use crate::auth::Principal;
-use crate::egress::{Clearance, EgressPermit};
+use crate::egress::{Clearance, EgressPermit, PinnedBy};
 use crate::fault::Fault;
 use crate::ledger::{Account, ExchangeId, Exhausted, Opening, Price, Reservation};
 use crate::openai::ChatRequest;
@@ -99,6 +99,9 @@ impl Incoming {
         let (request, clearance) = Clearance::of(&route, request, self.app.inspector()).await?;
         let opening = self.opening(&route, &clearance, &request);
         let reserved = opening.reserved;
+        if let Some(by) = &opening.pinned_by {
+            self.app.metrics().pinned(&opening.route, by);
+        }
         let account = self.app.ledger().open_exchange(opening).await;
         let clearance = match self.reserve(&route, reserved).await {
             Ok(reservation) => {
@@ -160,6 +163,7 @@ impl Incoming {
                 .as_ref()
                 .map(|b| catalog.baseline(&b.upstream, &b.model)),
             reserved,
+            pinned_by: clearance.pinned().map(PinnedBy::word),
         }
     }
 }

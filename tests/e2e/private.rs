@@ -151,6 +151,12 @@ async fn a_pinned_request_is_answered_by_the_local_model() {
     let books = gateway.stop().await;
     let reserved = books.exchanges[0].reserved.as_deref();
     assert_eq!(reserved, Some("0"), "nothing can be spent outside");
+    let pinned: Vec<_> = books
+        .exchanges
+        .iter()
+        .map(|e| e.pinned_by.as_deref())
+        .collect();
+    assert_eq!(pinned, [Some("detector:ticket"), None]);
     assert_eq!(upstream.connections(), 0);
 }
 
@@ -228,6 +234,12 @@ async fn what_was_found_is_written_nowhere() {
             .any(|window| window == text.as_bytes())
     };
     assert!(holds(&after, &id), "what is searched is what was written");
+    assert!(
+        holds(&after, "detector:ticket"),
+        "which detector is no secret"
+    );
+    let counted = "smallfirst_pinned_requests_total{route=\"main\",by=\"detector:ticket\"}";
+    assert!(metrics.text.contains(counted), "{}", metrics.text);
     for secret in secrets
         .into_iter()
         .chain(["590317", "canary.5b7d", "draft-canary-4c1f"])

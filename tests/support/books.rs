@@ -22,6 +22,8 @@ pub struct ExchangeRow {
     pub principal: String,
     /// What may be spent on it at most; `None` is unpriced.
     pub reserved: Option<String>,
+    /// What kept it from leaving.
+    pub pinned_by: Option<String>,
     /// How it ended; `None` while it is open.
     pub outcome: Option<String>,
     /// Who answered.
@@ -170,7 +172,7 @@ impl ExchangeRow {
 fn read(connection: &Connection) -> rusqlite::Result<Books> {
     let mut exchanges = connection.prepare(
         "SELECT id, route, principal, reserved_usd, outcome, source, status, reason, confidence, certificate,
-            baseline_usd, baseline_method
+            baseline_usd, baseline_method, pinned_by
          FROM exchanges LEFT JOIN settlements ON exchange_id = id ORDER BY started_us, id",
     )?;
     let mut attempts = connection.prepare(
@@ -209,6 +211,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<ExchangeRow> {
         certificate: row.get(9)?,
         baseline: row.get(10)?,
         baseline_method: row.get(11)?,
+        pinned_by: row.get(12)?,
         attempts: Vec::new(),
         evidence: Vec::new(),
     })

@@ -168,6 +168,8 @@ pub struct Opening {
     pub baseline: Option<BaselineModel>,
     /// The most that the upstream may charge for this exchange. Stays visible after a crash.
     pub reserved: Price,
+    /// What keeps it from leaving: `route`, `detector:NAME` or `unreadable`; `None`: nothing. Never what was found.
+    pub pinned_by: Option<Cow<'static, str>>,
 }
 
 /// One try on one engine. Reported when it ends, whatever the end.

@@ -35,6 +35,7 @@ pub(crate) fn opening(route: &str) -> Opening {
         policy_version: "p1".to_owned(),
         baseline: Some(catalog().baseline("acme", "big")),
         reserved: Price::Exact(usd("0.01")),
+        pinned_by: None,
     }
 }
 

@@ -23,6 +23,7 @@ pub struct Metrics {
     reloads: Family<Reload, Counter>,
     last_reload_ok: Gauge,
     alarms: Family<RaisedAlarm, Counter>,
+    pinned: Family<Pinned, Counter>,
     routes: RouteGauges,
 }
 
@@ -30,6 +31,12 @@ pub struct Metrics {
 struct RaisedAlarm {
     route: String,
     cause: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pinned {
+    route: String,
+    by: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,12 +71,19 @@ impl Metrics {
             "Certificates made void, or learning begun anew, because the traffic changed, by route and cause",
             alarms.clone(),
         );
+        let pinned = Family::<Pinned, Counter>::default();
+        registry.register(
+            "pinned_requests",
+            "Requests that must not leave, by route and by what says so: the route, a detector, or that none can read them",
+            pinned.clone(),
+        );
         let routes = RouteGauges::register(&mut registry);
         Self {
             registry,
             reloads,
             last_reload_ok,
             alarms,
+            pinned,
             routes,
         }
     }
@@ -90,6 +104,12 @@ impl Metrics {
         self.alarms
             .get_or_create(&RaisedAlarm { route, cause })
             .inc();
+    }
+
+    /// Counts a request that must not leave; `by` names configuration, never content.
+    pub(crate) fn pinned(&self, route: &str, by: &str) {
+        let (route, by) = (route.to_owned(), by.to_owned());
+        self.pinned.get_or_create(&Pinned { route, by }).inc();
     }
 
     /// Counts a reload.

@@ -91,6 +91,7 @@ async fn one(ledger: &Ledger, past: Past) {
         policy_version: "p".to_owned(),
         baseline: Some(catalog().baseline("large", "big")),
         reserved: Price::FREE,
+        pinned_by: None,
     };
     let account = ledger.open_exchange(opening).await;
     if let Some(logprob) = past.logprob {

@@ -83,6 +83,7 @@ async fn fixture(path: &Path) {
                 policy_version: "p".to_owned(),
                 baseline: Some(catalog.baseline("large", "big")),
                 reserved: Price::FREE,
+                pinned_by: None,
             })
             .await;
         let draft = if accepted {

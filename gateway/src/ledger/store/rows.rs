@@ -19,8 +19,8 @@ pub(super) fn insert_opening(connection: &Connection, row: &Opening) -> rusqlite
         .prepare_cached(
             "INSERT INTO exchanges (id, started_at, started_us, route, principal, client_model,
                 streamed, policy_version, baseline_provider, baseline_model, baseline_rates,
-                reserved_usd)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                reserved_usd, pinned_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             row.id.to_string(),
@@ -35,6 +35,7 @@ pub(super) fn insert_opening(connection: &Connection, row: &Opening) -> rusqlite
             baseline.map(|model| &model.model),
             rates,
             money(row.reserved),
+            row.pinned_by.as_deref(),
         ])?;
     Ok(())
 }

@@ -7,7 +7,11 @@ use rusqlite::Connection;
 use crate::ledger::LedgerError;
 
 /// One entry per schema version, oldest first. Never change one that was released: add another.
-const MIGRATIONS: &[&str] = &[include_str!("schema_v1.sql"), include_str!("schema_v2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_v1.sql"),
+    include_str!("schema_v2.sql"),
+    include_str!("schema_v3.sql"),
+];
 
 /// Brings the schema up to date; refuses one from the future.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {

@@ -131,6 +131,44 @@ fn other_files_are_refused_with_a_mend() {
     assert!(error.contains("check the disk space"), "{error}");
 }
 
+#[tokio::test]
+async fn a_ledger_of_an_older_build_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let LedgerUrl::Sqlite(path) = url(&folder);
+    let old = Connection::open(&path).unwrap();
+    for migration in [include_str!("schema_v1.sql"), include_str!("schema_v2.sql")] {
+        old.execute_batch(migration).unwrap();
+    }
+    old.execute_batch(
+        "INSERT INTO exchanges (id, started_at, started_us, route, principal, client_model, streamed, policy_version)
+         VALUES ('old', '2026-01-01T00:00:00Z', 0, 'r', 'p', 'm', 0, 'v'); PRAGMA user_version = 2",
+    )
+    .unwrap();
+    drop(old);
+    let (ledger, opened) = Ledger::open(&url(&folder)).unwrap();
+    assert_eq!(opened.lost, 1, "it is there and was open");
+    let mut pinned = opening("new");
+    pinned.pinned_by = Some("detector:card".into());
+    let account = ledger.open_exchange(pinned).await;
+    account
+        .settle(Settlement::completed(Source::Local, 200))
+        .await;
+    let words = ledger
+        .read(|connection| {
+            let failed = LedgerError::sqlite("read in a test");
+            let sql = "SELECT pinned_by FROM exchanges ORDER BY started_us";
+            let mut rows = connection
+                .prepare(sql)
+                .map_err(LedgerError::sqlite("prepare"))?;
+            let words = rows.query_map([], |row| row.get::<_, Option<String>>(0));
+            let words = words.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>);
+            words.map_err(failed)
+        })
+        .await
+        .unwrap();
+    assert_eq!(words, [None, Some("detector:card".to_owned())]);
+}
+
 #[test]
 fn rows_cannot_be_changed_or_removed() {
     let folder = tempfile::tempdir().unwrap();
