@@ -44,7 +44,7 @@ pub use issued::Issued;
 pub use labelled::{LabelledError, LabelledRequest, read_labelled};
 pub use store::{StoreError, load_certificates, save_certificate};
 
-pub(crate) use audit::{Audit, Drawn, Lot};
+pub(crate) use audit::{Audit, Drawn, Lot, Question};
 pub(crate) use controller::{Controller, Ruling, Standing, Ticket};
 pub(crate) use lesson::Judged;
 pub(crate) use practice::Practice;

@@ -8,6 +8,7 @@ use local_engine::scripted::{Script, Scripted};
 use local_engine::{Job, Message};
 use serde_json::{Value, json};
 use support::{Books, Builder, Reply, ScriptedUpstream, TestGateway, chat_with};
+use tempfile::TempDir;
 
 /// Loose enough to be proven with tens of requests.
 fn routes(audit: &str) -> String {
@@ -120,9 +121,12 @@ async fn a_route_goes_from_nothing_to_a_certificate_by_serving() {
 #[tokio::test]
 async fn accepted_answers_are_audited_at_the_declared_rate_and_charged() {
     let upstream = ScriptedUpstream::silent().await;
-    let gateway = gateway(&upstream, "audit: { rate: 25%, near_threshold: 1x }")
-        .start()
-        .await;
+    let gateway = gateway(
+        &upstream,
+        "audit: { rate: 25%, near_threshold: 1x, repeat: 0% }",
+    )
+    .start()
+    .await;
     serve(&gateway, &upstream, "local accepted", 200).await;
     for _ in 0..100 {
         let before = upstream.count();
@@ -167,7 +171,7 @@ const AUDITS_OF_SEED_7: usize = 26;
 #[tokio::test]
 async fn no_client_waits_for_an_audit() {
     let upstream = ScriptedUpstream::start([Reply::completion("yes").held()]).await;
-    let gateway = gateway(&upstream, "audit: { rate: 100% }")
+    let gateway = gateway(&upstream, "audit: { rate: 100%, repeat: 0% }")
         .certified("live", engine(), rows())
         .start()
         .await;
@@ -199,8 +203,9 @@ async fn no_client_waits_for_an_audit() {
 async fn the_cap_of_the_day_stops_audits_and_is_told() {
     let upstream = ScriptedUpstream::silent().await;
     // Each costs 0.0028.
-    let audit = "audit: { rate: 100%, max_cost_per_day: \"0.01\" }";
+    let audit = "audit: { rate: 100%, repeat: 0%, max_cost_per_day: \"0.01\" }";
     let gateway = gateway(&upstream, audit)
+        .ledger_file()
         .certified("live", engine(), rows())
         .start()
         .await;
@@ -228,14 +233,126 @@ async fn the_cap_of_the_day_stops_audits_and_is_told() {
     assert_eq!(draws(&books, Draw::Capped), 1, "then it is closed");
     assert_eq!(draws(&books, Draw::NotDrawn), 3);
     assert_eq!(books.cost_of("audit"), "0.0084".parse().unwrap());
-    drop(folder);
+    // Nor does a restart.
+    let again = self::gateway(&upstream, audit)
+        .ledger_file()
+        .folder(folder)
+        .start()
+        .await;
+    again.ask(&question("easy")).await;
+    again.learnt().await;
+    let books = again.stop().await;
+    assert_eq!(upstream.count(), 3);
+    assert_eq!(draws(&books, Draw::Capped), 2);
+}
+
+#[tokio::test]
+async fn what_the_upstream_contradicts_itself_in_is_told() {
+    let upstream = ScriptedUpstream::silent().await;
+    let gateway = gateway(&upstream, "audit: { rate: 100%, repeat: 100% }")
+        .certified("live", engine(), rows())
+        .start()
+        .await;
+    for n in 0..4 {
+        upstream.then(Reply::completion("yes"));
+        upstream.then(Reply::completion(if n == 0 { "no" } else { "yes." }));
+        gateway.ask(&question("easy")).await;
+        gateway.learnt().await;
+    }
+    let report = gateway.report().await;
+    let lessons = report.totals.lessons;
+    assert_eq!((lessons.audits, lessons.audits_bad), (4, 0));
+    assert_eq!((lessons.repeats, lessons.repeats_differ), (4, 1));
+    let books = gateway.stop().await;
+    assert_eq!(report.totals.cost_audit, books.cost_of("audit"));
+    assert_eq!(tries(&books, "audit"), 8);
+}
+
+#[tokio::test]
+async fn what_detectors_hold_back_is_never_audited() {
+    let upstream = ScriptedUpstream::silent().await;
+    let gateway = gateway(
+        &upstream,
+        "audit: { rate: 100%, repeat: 0% }\n  private: [email]",
+    )
+    .certified("live", engine(), rows())
+    .start()
+    .await;
+    let private = question("easy: ada@lovelace.example");
+    for _ in 0..5 {
+        assert_eq!(gateway.ask(&private).await.told(), "local accepted");
+    }
+    gateway.learnt().await;
+    assert_eq!(upstream.count(), 0);
+    upstream.then(Reply::completion("yes"));
+    gateway.ask(&question("easy")).await;
+    gateway.learnt().await;
+    let books = gateway.stop().await;
+    assert_eq!((upstream.count(), tries(&books, "audit")), (1, 1));
+}
+
+#[tokio::test]
+async fn after_a_crash_nothing_is_less_safe() {
+    let upstream = ScriptedUpstream::silent().await;
+    let gateway = gateway(&upstream, "audit: { rate: 100%, repeat: 0% }")
+        .start()
+        .await;
+    serve(&gateway, &upstream, "local accepted", 200).await;
+    let proven = copy(&gateway);
+    for _ in 0..40 {
+        upstream.then(Reply::completion("no"));
+        gateway.ask(&question("easy")).await;
+        gateway.learnt().await;
+    }
+    let alarmed = copy(&gateway);
+    gateway.stop().await;
+    // What lay on the disk at those moments, without a word of farewell.
+    let told = async |folder: TempDir| {
+        let gateway = self::gateway(&upstream, "").folder(folder).start().await;
+        upstream.then(Reply::completion("yes"));
+        let told = gateway.ask(&question("easy")).await.told();
+        gateway.learnt().await;
+        gateway.stop().await;
+        upstream.forget();
+        told
+    };
+    assert_eq!(told(proven).await, "local accepted");
+    assert_eq!(told(alarmed).await, "upstream learning");
+    // A state whose certificate is gone is worth nothing.
+    let orphaned = copy_of(&upstream).await;
+    std::fs::remove_file(orphaned.path().join("certificates/live.json")).unwrap();
+    assert_eq!(told(orphaned).await, "upstream learning");
+}
+
+/// The folder of a gateway that was certified by serving.
+async fn copy_of(upstream: &ScriptedUpstream) -> TempDir {
+    let gateway = gateway(upstream, "").start().await;
+    serve(&gateway, upstream, "local accepted", 200).await;
+    gateway.stop_and_leave().await.1
+}
+
+/// What lies in the gateway's folder now.
+fn copy(gateway: &TestGateway) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["certificates", "certificates/live"] {
+        let (from, to) = (gateway.path(name), folder.path().join(name));
+        std::fs::create_dir_all(&to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    folder
 }
 
 #[tokio::test]
 async fn what_must_stay_is_never_audited() {
     let upstream = ScriptedUpstream::silent().await;
     // Nothing can be reserved, so every request stays.
-    let audit = "audit: { rate: 100% }\n  budget: { max: \"0.0000001\", then: local-only }";
+    let audit =
+        "audit: { rate: 100%, repeat: 0% }\n  budget: { max: \"0.0000001\", then: local-only }";
     let gateway = gateway(&upstream, audit)
         .certified("live", engine(), rows())
         .start()
@@ -266,7 +383,9 @@ async fn what_must_stay_is_never_audited() {
 #[tokio::test]
 async fn audited_losses_raise_an_alarm_and_everything_escalates_again() {
     let upstream = ScriptedUpstream::silent().await;
-    let gateway = gateway(&upstream, "audit: { rate: 100% }").start().await;
+    let gateway = gateway(&upstream, "audit: { rate: 100%, repeat: 0% }")
+        .start()
+        .await;
     serve(&gateway, &upstream, "local accepted", 200).await;
     // From now on the upstream says something else.
     let mut told = Vec::new();

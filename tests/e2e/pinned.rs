@@ -26,7 +26,7 @@ const CONTROL: &str = "nothing of the kind";
 
 const CACHE: &str = "cache: { ttl: 1h }";
 /// Every accepted answer that may be checked is.
-const AUDIT: &str = "audit: { rate: 100% }";
+const AUDIT: &str = "audit: { rate: 100%, repeat: 0% }";
 /// Not even one request fits in.
 const NO_MONEY: &str = "budget: { max: \"0.000001\", per: day, then: local-only }";
 const NO_MONEY_REFUSED: &str = "budget: { max: \"0.000001\", per: day, then: refuse }";

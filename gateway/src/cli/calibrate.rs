@@ -83,7 +83,7 @@ pub(super) async fn run(arguments: CalibrateArguments) -> Result<(), Failure> {
     };
     let path = save_certificate(&config.certificates, certificate).map_err(Failure::environment)?;
     say(&format!(
-        "wrote {}; restart the gateway to use it",
+        "wrote {}; reload the gateway to use it",
         path.display()
     ));
     Ok(())

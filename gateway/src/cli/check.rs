@@ -166,8 +166,8 @@ fn trust_note(route: &Route, certificate: Option<&Certificate>) -> Option<String
             Some("accepts every draft of the right form; nothing is proven.".to_owned())
         }
         (Trust::Risk(_), None) => Some(format!(
-            "has no certificate, so everything escalates. Make one: `smallfirst calibrate --config FILE --route {} \
-             LABELLED.jsonl`",
+            "has no certificate, so everything escalates until its own traffic proves one. To have one at once: \
+             `smallfirst calibrate --config FILE --route {} LABELLED.jsonl`",
             route.id()
         )),
         (Trust::Risk(target), Some(certificate)) if !certificate.holds_for(&target) => Some(
@@ -176,10 +176,15 @@ fn trust_note(route: &Route, certificate: Option<&Certificate>) -> Option<String
         ),
         (Trust::Risk(_), Some(certificate)) => Some(format!(
             "certified on {} labelled requests: at most {:.1} of all traffic better served by the upstream, with {} \
-             assurance.",
+             assurance.{}",
             certificate.n,
             certificate.bound,
-            certificate.target.assurance()
+            certificate.target.assurance(),
+            if route.audit.is_some() {
+                ""
+            } else {
+                " Nothing is audited, so nothing tells when accepted answers get worse; add `audit: { rate: 2% }`."
+            }
         )),
     }
 }

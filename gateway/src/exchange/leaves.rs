@@ -8,7 +8,7 @@ use super::Exchange;
 use super::decide::Escalation;
 use super::draw::ToAudit;
 use crate::app::App;
-use crate::learning::{Aftermath, Audit, Collected, Judged, Learning, Practice, Said};
+use crate::learning::{Aftermath, Audit, Collected, Judged, Learning, Practice, Question, Said};
 use crate::ledger::{Account, Draw, Purpose, Receipt};
 use crate::openai::ChatRequest;
 use crate::snapshot::Snapshot;
@@ -95,11 +95,13 @@ impl Leaves {
             (Self::Nothing, _) | (Self::Discarded(_) | Self::Practice(_), None) => return,
             (Self::Audit(accepted), _) => Aftermath::Audit(Box::new(Audit {
                 judged: accepted.judged,
-                drawn: accepted.right,
-                snapshot: remains.snapshot,
-                route: remains.route,
-                request: remains.request,
-                receipt,
+                question: Question {
+                    drawn: accepted.right,
+                    snapshot: remains.snapshot,
+                    route: remains.route,
+                    request: remains.request,
+                    receipt,
+                },
             })),
             (Self::Discarded(judged), Some(said)) => Aftermath::Compare(judged, said),
             (Self::Practice(purpose), Some(said)) => Aftermath::Practise(Box::new(Practice {

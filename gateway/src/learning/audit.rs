@@ -18,7 +18,7 @@ use self::purse::{Purses, Reserved};
 use crate::egress::EgressPermit;
 use crate::ledger::{Draw, Ledger, LedgerError, Price};
 
-pub(crate) use work::Audit;
+pub(crate) use work::{Audit, Question};
 
 /// Most audits that wait or run. Each holds a request in memory.
 const ROOM: usize = 64;
@@ -38,6 +38,8 @@ pub(super) struct Auditor {
 #[derive(Debug)]
 pub(crate) struct Drawn {
     permit: EgressPermit,
+    /// Whether the upstream is asked twice.
+    twice: bool,
     money: Option<Reserved>,
     _room: OwnedSemaphorePermit,
 }
@@ -102,8 +104,14 @@ impl Auditor {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
             return (Draw::Busy, None);
         };
+        let twice = self.repeats(lot.route);
+        let worst = if twice {
+            lot.worst.plus(lot.worst)
+        } else {
+            lot.worst
+        };
         let most = lot.route.audit.and_then(|audit| audit.max_cost_per_day);
-        let money = match (most, lot.worst.exact()) {
+        let money = match (most, worst.exact()) {
             (None, _) => None,
             (Some(_), None) => return (Draw::Unpriced, None),
             (Some(most), Some(worst)) => {
@@ -116,10 +124,20 @@ impl Auditor {
         };
         let drawn = Drawn {
             permit: lot.permit.clone(),
+            twice,
             money,
             _room: room,
         };
         (Draw::Drawn, Some(drawn))
+    }
+}
+
+impl Auditor {
+    /// Whether the upstream is asked twice. What the route's budget holds for the request is enough for once.
+    fn repeats(&self, route: &Route) -> bool {
+        let audit = route.audit.filter(|_| route.budget.is_none());
+        let share = audit.map_or(0.0, |audit| audit.repeat.get());
+        share > 0.0 && self.uniform() < share
     }
 }
 

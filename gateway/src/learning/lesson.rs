@@ -5,7 +5,7 @@ use router_policies::{Answer, Label};
 use super::Learning;
 use super::compare::{Said, Strictness, compare};
 use super::controller::Ticket;
-use crate::ledger::{ExchangeId, LabelRow, Origin, Purpose};
+use crate::ledger::{ExchangeId, LabelRow, Origin, Purpose, RepeatRow};
 
 /// A judged draft, kept until it is known what the upstream says to the same request. Its `Debug` output has no content.
 #[derive(Debug)]
@@ -44,5 +44,22 @@ impl Learning {
         if let Some(ticket) = judged.ticket {
             ticket.settle(Label::of(bad));
         }
+    }
+
+    /// Keeps whether two answers of the upstream to the same request differ.
+    pub(super) async fn repeated(
+        &self,
+        exchange: ExchangeId,
+        shape: &Answer,
+        [one, other]: [&Said; 2],
+    ) {
+        let compared = compare(shape, one, other, &Strictness::default());
+        let repeat = RepeatRow {
+            exchange,
+            differs: !compared.same,
+            comparator: compared.comparator,
+            at: jiff::Timestamp::now(),
+        };
+        self.ledger.repeated(repeat).await;
     }
 }

@@ -36,7 +36,7 @@ fn a_good_configuration_gets_its_egress_table() {
     ─────────────────────────────────────────────────────────────────────────────
      drafts    local-first   small         large (127.0.0.1)   big        yes
     ─────────────────────────────────────────────────────────────────────────────
-    triage: has no certificate, so everything escalates. Make one: `smallfirst calibrate --config FILE --route triage LABELLED.jsonl`
+    triage: has no certificate, so everything escalates until its own traffic proves one. To have one at once: `smallfirst calibrate --config FILE --route triage LABELLED.jsonl`
     private: accepts every draft of the right form; nothing is proven.
     drafts: accepts drafts from a confidence of 95 % on. A fixed threshold proves nothing: no bound on the answers that the upstream would have given better, no notice when model or traffic change. Declare `risk` and run `smallfirst calibrate` for that.
     ");
@@ -68,7 +68,7 @@ fn what_detectors_hold_back_is_told() {
     ────────────────────────────────────────────────────────────────────────────────────────────────────────
      drafts    local-first   small         large (127.0.0.1), unless found: pii, ticket   big        yes
     ────────────────────────────────────────────────────────────────────────────────────────────────────────
-    triage: has no certificate, so everything escalates. Make one: `smallfirst calibrate --config FILE --route triage LABELLED.jsonl`
+    triage: has no certificate, so everything escalates until its own traffic proves one. To have one at once: `smallfirst calibrate --config FILE --route triage LABELLED.jsonl`
     triage: a request in which email finds something, or that detectors cannot read (images, sound, files, encoded data), stays here: `small` answers it or it is refused; without a certificate all of them are refused.
     private: accepts every draft of the right form; nothing is proven.
     drafts: accepts drafts from a confidence of 95 % on. A fixed threshold proves nothing: no bound on the answers that the upstream would have given better, no notice when model or traffic change. Declare `risk` and run `smallfirst calibrate` for that.

@@ -194,6 +194,10 @@ pub struct AuditDocument {
     /// How many times more often an answer is checked whose confidence was close to the threshold; default: `3x`.
     #[serde(default)]
     pub near_threshold: Option<Factor>,
+    /// Share of the audits in which the upstream is asked twice, to learn how often it contradicts itself; 0 % for none.
+    /// Default: 5 %. A route with a `budget` never asks twice.
+    #[serde(default)]
+    pub repeat: Option<Probability>,
     /// Most that audits of the route may cost in a day, in USD as text; default: no bound.
     #[serde(default)]
     pub max_cost_per_day: Option<Amount>,

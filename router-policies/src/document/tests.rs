@@ -50,7 +50,7 @@ fn every_key_is_read() {
         "commit": "window",
         "early_abort": true,
         "hedge_after": "800ms",
-        "audit": {"rate": "1 %", "near_threshold": "2.5x", "max_cost_per_day": "0.50"},
+        "audit": {"rate": "1 %", "near_threshold": "2.5x", "repeat": "10 %", "max_cost_per_day": "0.50"},
         "budget": {"max": "20.00", "per": "day", "then": "local-only"},
         "private": ["email"],
         "local": {

@@ -209,6 +209,8 @@ pub struct Audit {
     /// How many times more often where the confidence was close to the threshold. `rate` times this may exceed 1,
     /// which means always.
     pub near_threshold: Factor,
+    /// Share of the audits in which the upstream is asked twice.
+    pub repeat: Probability,
     /// Most that the audits of the route may cost in a day; `None`: no bound.
     pub max_cost_per_day: Option<Amount>,
 }

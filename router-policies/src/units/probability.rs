@@ -32,6 +32,9 @@ impl Probability {
     /// Once in ten: how many of the drafts that were stopped early are finished.
     pub(crate) const PERCENT_10: Self = Self(0.1);
     /// Nine times out of ten: the usual assurance of a risk target.
+    /// 5 %.
+    pub(crate) const PERCENT_5: Self = Self(0.05);
+    /// 90 %.
     pub(crate) const PERCENT_90: Self = Self(0.9);
 
     /// A probability of `value`.

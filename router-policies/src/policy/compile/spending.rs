@@ -16,6 +16,7 @@ pub(super) fn audit(layers: &Layers, context: &mut Context<'_, '_>) -> Option<Au
     let near = layers.find("audit.near_threshold", |fields| {
         fields.audit.as_ref()?.near_threshold
     });
+    let repeat = layers.find("audit.repeat", |fields| fields.audit.as_ref()?.repeat);
     let most = layers.find("audit.max_cost_per_day", |fields| {
         fields.audit.as_ref()?.max_cost_per_day
     });
@@ -27,6 +28,7 @@ pub(super) fn audit(layers: &Layers, context: &mut Context<'_, '_>) -> Option<Au
     let audit = Audit {
         rate: rate.map_or(Probability::PERCENT_2, |found| found.value),
         near_threshold: near.map_or(Factor::THREE, |found| found.value),
+        repeat: repeat.map_or(Probability::PERCENT_5, |found| found.value),
         max_cost_per_day: most.map(|found| found.value),
     };
     (audit.rate != Probability::ZERO).then_some(audit)
