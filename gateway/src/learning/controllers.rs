@@ -218,6 +218,7 @@ fn least_missed(all: &BTreeMap<Key, Known>, route: &str) -> Option<Key> {
 fn settings_of(route: &Route, target: RiskTarget) -> LiveSettings {
     LiveSettings {
         audits: plan_of(route).unwrap_or_default(),
+        raises: !route.early_abort,
         ..LiveSettings::new(target)
     }
 }

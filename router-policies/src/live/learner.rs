@@ -115,10 +115,11 @@ impl Learner {
         self.learning.sampling(p_bad, audits_open)
     }
 
-    /// Audits by another plan from the next request on.
-    pub const fn audit_by(&mut self, plan: AuditPlan) {
+    /// [`RouteLearning::audit_by`].
+    pub const fn audit_by(&mut self, plan: AuditPlan, raises: bool) {
         self.declared.audits = plan;
-        self.learning.audit_by(plan);
+        self.declared.raises = raises;
+        self.learning.audit_by(plan, raises);
     }
 
     /// Takes one request in, in the order of [`RouteLearning`]. `example` is the draft, where it was judged by its features

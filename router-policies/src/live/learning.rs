@@ -238,9 +238,12 @@ impl RouteLearning {
         self.begin_anew(alarm);
     }
 
-    /// Audits by another plan from the next request on. What was drawn by the old one keeps its own probabilities.
-    pub const fn audit_by(&mut self, plan: super::audit::AuditPlan) {
+    /// Audits by another plan from the next request on; what was drawn by the old one keeps its own probabilities. Whether
+    /// the threshold may be raised can only be taken back until learning begins anew: drafts that were given up are in
+    /// the evidence.
+    pub const fn audit_by(&mut self, plan: super::audit::AuditPlan, raises: bool) {
         self.settings.audits = plan;
+        self.settings.raises = self.settings.raises && raises;
     }
 
     /// Requests since learning last began.
@@ -288,7 +291,7 @@ impl RouteLearning {
     fn raise(&mut self) -> Option<LiveProof> {
         let proof = self.evidence.proof()?;
         let cell = Cell::at_most(proof.threshold)?;
-        if self.threshold.is_some_and(|now| cell <= now) {
+        if (self.threshold).is_some_and(|now| cell <= now || !self.settings.raises) {
             return None;
         }
         if self.threshold.is_none() && !self.is_enough(cell) {

@@ -19,6 +19,9 @@ pub struct LiveSettings {
     pub false_alarm: Probability,
     /// What a request counts in estimates when one more has come, in `[0.5, 1]`. Proofs do not fade.
     pub decay: f64,
+    /// Whether the threshold in force may be raised. Not where drafts are given up early: what they would have come to is
+    /// not known, so nothing they are part of proves a threshold that would not have given them up.
+    pub raises: bool,
 }
 
 impl LiveSettings {
@@ -30,6 +33,7 @@ impl LiveSettings {
             audits: AuditPlan::default(),
             false_alarm: Probability::PERCENT_1,
             decay: 0.9995,
+            raises: true,
         }
     }
 }

@@ -94,6 +94,26 @@ fn a_route_learns_and_then_serves() {
 }
 
 #[test]
+fn a_threshold_that_may_not_rise_stays_where_it_is() {
+    let (mut random, mut learning) = (Random::seeded(8), RouteLearning::new(settings()));
+    let first = until_event(&mut learning, &mut random, &HONEST, 5_000);
+    let Some((_, Event::Certified(proof))) = first else {
+        panic!("{first:?}")
+    };
+    let mut free = learning.clone();
+    let all = AuditPlan::new(Probability::ONE).unwrap();
+    free.audit_by(all, true);
+    learning.audit_by(all, false);
+    // Drafts that were given up are in the evidence; it does not become any better later.
+    learning.audit_by(all, true);
+    let mut same = Random::seeded(9);
+    assert_eq!(until_event(&mut learning, &mut same, &HONEST, 10_000), None);
+    assert_eq!(learning.threshold(), Some(proof.threshold));
+    let raised = until_event(&mut free, &mut Random::seeded(9), &HONEST, 10_000);
+    assert!(raised.is_some(), "it would have risen");
+}
+
+#[test]
 fn audits_are_denser_below_the_threshold_and_stop_without_money() {
     let learning = RouteLearning::certified(settings(), p(0.2));
     let share = |x, open| learning.sampling(p(x), open).propensity.get();
