@@ -4,6 +4,7 @@
 mod check;
 mod diff;
 mod import;
+mod policies;
 mod policy_test;
 mod replay;
 mod replay_ledger;
