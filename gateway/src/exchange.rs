@@ -11,6 +11,7 @@ mod draw;
 mod escalate;
 mod examine;
 mod fingerprint;
+mod hedge;
 mod job;
 mod judging;
 mod leaves;

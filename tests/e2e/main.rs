@@ -9,6 +9,7 @@ mod drain;
 mod early_abort;
 mod escalate;
 mod hang_up;
+mod hedge;
 mod learning;
 mod live;
 mod local_only;

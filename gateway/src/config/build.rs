@@ -280,20 +280,16 @@ impl Builder<'_> {
 
     /// What the language can say and this version cannot do is an error: a promise that is not kept is worse than none.
     fn obeyed(&mut self, policy: &Policy) {
-        for route in policy.routes().iter().flat_map(|route| route.variants()) {
-            let unkept = [
-                ("commit: window", route.commit == Commit::Window),
-                ("hedge_after", route.hedge_after.is_some()),
-            ];
-            for (key, _) in unkept.into_iter().filter(|(_, asked)| *asked) {
-                self.problem(
-                    "routes",
-                    format!(
-                        "the route `{}` asks for `{key}`, which this version does not do yet; leave it out",
-                        route.id()
-                    ),
-                );
-            }
+        let routes = policy.routes().iter().flat_map(|route| route.variants());
+        for route in routes.filter(|route| route.commit == Commit::Window) {
+            self.problem(
+                "routes",
+                format!(
+                    "the route `{}` asks for `commit: window`, which this version does not do yet: what is proven is proven of \
+                     whole drafts; write `commit: complete` or leave it out",
+                    route.id()
+                ),
+            );
         }
     }
 

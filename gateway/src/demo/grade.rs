@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use local_engine::LocalEngine;
 use router_policies::Route;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::clients::Outcome;
 use super::gateway::Large;
@@ -124,6 +125,7 @@ async fn ask_small(
         shape: &plan.answer,
         job,
         deadline: None,
+        overtaken: CancellationToken::new(),
     })
     .await
     .ok()

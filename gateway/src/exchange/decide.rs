@@ -7,7 +7,6 @@ use router_policies::Reason;
 
 use super::Exchange;
 use super::leaves::Leaves;
-use super::local::LocalResult;
 use crate::cache::{CacheKey, CachedAnswer};
 use crate::fault::Fault;
 use crate::learning::Judged;
@@ -80,28 +79,7 @@ impl Exchange {
         if let Some(stored) = self.look_up(key.as_ref()).await {
             return Ok(stored);
         }
-        let decided = match self.attempt_local().await {
-            LocalResult::Accepted {
-                answer,
-                confidence,
-                certificate,
-                audit,
-            } => Decided {
-                told: Told {
-                    source: Source::Local,
-                    reason: "accepted",
-                    confidence,
-                    certificate,
-                    stored_usage: None,
-                },
-                content: Content::Draft(answer),
-                leaves: audit.map_or(Leaves::Nothing, Leaves::Audit),
-            },
-            LocalResult::Escalate(escalation) => match self.clearance.pinned() {
-                Some(by) => return Err(by.fault_after(escalation.reason, &self.route.name)),
-                None => self.escalate(escalation).await?,
-            },
-        };
+        let decided = self.race().await?;
         self.remember(key, &decided).await;
         Ok(decided)
     }

@@ -10,6 +10,7 @@ use local_engine::{
 };
 use router_policies::{Answer as Shape, Features, Finish, Marker, Reason, Signals, TokenSignal};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 /// A finished draft.
 #[derive(Debug, Clone)]
@@ -59,6 +60,8 @@ pub(crate) enum Ended<T> {
         /// What it consumed until then.
         usage: EngineUsage,
     },
+    /// Somebody else was faster; what it consumed until then.
+    Overtaken(EngineUsage),
 }
 
 /// Why there is no finished draft.
@@ -79,6 +82,8 @@ pub(crate) struct Task<'a> {
     pub(crate) job: Job,
     /// Longest time for it, waiting included.
     pub(crate) deadline: Option<Duration>,
+    /// Cancelled when the draft is not needed any more.
+    pub(crate) overtaken: CancellationToken,
 }
 
 /// Runs a task to its end or to its deadline. Dropping the future stops the engine within one step.
@@ -86,6 +91,10 @@ pub(crate) async fn draft(task: Task<'_>) -> Result<Drafted, NoDraft> {
     match draft_until(task, |_| None::<Infallible>).await? {
         Ended::Finished(drafted) => Ok(*drafted),
         Ended::Stopped { why, .. } => match why {},
+        Ended::Overtaken(_) => Err(NoDraft {
+            reason: Reason::Hedged,
+            error: "overtaken",
+        }),
     }
 }
 
@@ -100,7 +109,12 @@ pub(crate) async fn draft_until<T>(
     let mut generation = task.engine.generate(task.job);
     let mut collected = Collected::new(task.shape);
     loop {
-        match next(&mut generation, until).await? {
+        let event = tokio::select! {
+            biased;
+            event = next(&mut generation, until) => event?,
+            () = task.overtaken.cancelled() => return Ok(Ended::Overtaken(collected.usage())),
+        };
+        match event {
             Event::Prefilled {
                 prompt_tokens,
                 took,

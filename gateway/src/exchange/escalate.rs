@@ -19,12 +19,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Exchange {
-    /// Gets the answer from the first model of the route's chain that gives one.
+    /// Gets the answer from the upstream.
     ///
     /// # Errors
-    /// A refusal of the request itself, which every other model would repeat, or the fault of the last model.
+    /// Those of [`ask_chain`](Self::ask_chain), and that nothing may leave.
     pub(super) async fn escalate(&self, escalation: Escalation) -> Result<Decided, Fault> {
         let permit = self.egress()?;
+        let content = self.ask_chain(&permit).await?;
+        Ok(self.escalated(escalation, content))
+    }
+
+    /// The decision for an answer of the upstream.
+    pub(super) fn escalated(&self, escalation: Escalation, content: Content) -> Decided {
         let told = Told {
             source: Source::Upstream,
             reason: escalation.reason.as_str(),
@@ -32,17 +38,22 @@ impl Exchange {
             certificate: None,
             stored_usage: None,
         };
-        let leaves = self.leaves(escalation);
+        Decided {
+            told,
+            content,
+            leaves: self.leaves(escalation),
+        }
+    }
+
+    /// Gets an answer from the first model of the route's chain that gives one.
+    ///
+    /// # Errors
+    /// A refusal of the request itself, which every other model would repeat, or the fault of the last model.
+    pub(super) async fn ask_chain(&self, permit: &EgressPermit) -> Result<Content, Fault> {
         let mut failed = None;
         for target in self.route.chain() {
-            match self.ask(target, &permit).await {
-                Ok(content) => {
-                    return Ok(Decided {
-                        told,
-                        content,
-                        leaves,
-                    });
-                }
+            match self.ask(target, permit).await {
+                Ok(content) => return Ok(content),
                 Err(fault) if !another_may_answer(&fault) => return Err(fault),
                 Err(fault) => failed = Some(fault),
             }
@@ -60,7 +71,9 @@ impl Exchange {
         let request_id = self.id.to_string();
         let mut tries = 0;
         loop {
-            let guard = self.account.begin(self.upstream_attempt_plan(target));
+            let mut guard = self.account.begin(self.upstream_attempt_plan(target));
+            // Whoever gives up before the answer has sent the prompt all the same, and may be charged for it.
+            guard.observe(self.prompt_estimate());
             let fault = match upstream.send(&body, &request_id).await {
                 Ok(reply) => return Ok(accept(reply, guard).await),
                 Err(fault) => fault,
@@ -71,6 +84,16 @@ impl Exchange {
             };
             tries += 1;
             sleep(pause).await;
+        }
+    }
+
+    /// Four bytes a token is the usual ratio for English; rows that rest on it say that they are incomplete.
+    fn prompt_estimate(&self) -> Usage {
+        let messages = self.request.messages();
+        let bytes: usize = messages.iter().map(|message| message.content.len()).sum();
+        Usage {
+            input: u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX),
+            ..Usage::default()
         }
     }
 

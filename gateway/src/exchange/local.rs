@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use local_engine::{Health, Usage as EngineUsage};
 use router_policies::{Answer as Shape, Finish, LocalPlan, Reason, Verdict};
+use tokio_util::sync::CancellationToken;
 
 use super::Exchange;
 use super::decide::Escalation;
@@ -33,7 +34,8 @@ pub(super) enum LocalResult {
 }
 
 impl Exchange {
-    pub(super) async fn attempt_local(&self) -> LocalResult {
+    /// Makes and judges a draft, unless it is `overtaken` before its end.
+    pub(super) async fn attempt_local(&self, overtaken: &CancellationToken) -> LocalResult {
         let escalate = |reason| {
             LocalResult::Escalate(Escalation {
                 reason,
@@ -71,6 +73,7 @@ impl Exchange {
             shape: &shape_for(&self.request, plan),
             job: job_for(&self.request, plan),
             deadline: plan.deadline,
+            overtaken: overtaken.clone(),
         };
         let (judge, given_up) = judging.watch();
         let look = |signals: &_| self.route.early_abort.then(|| judge.stop(signals))?;
@@ -79,6 +82,13 @@ impl Exchange {
             Ok(Ended::Stopped { why, usage }) => {
                 let stopped = Stopped { why, usage };
                 self.give_up(guard, &judging, &given_up, stopped).await
+            }
+            Ok(Ended::Overtaken(usage)) => {
+                // Traffic that is not accepted, like a draft that was given up.
+                judging.count_stopped(self.audits_open());
+                let end = end_of(AttemptOutcome::Discarded, &usage, usage.busy, None);
+                guard.finish(end).await;
+                escalate(Reason::Hedged)
             }
             Err(none) => {
                 let end = end_of(

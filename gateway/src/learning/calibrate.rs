@@ -9,6 +9,7 @@ use router_policies::{
     StopPromise, StopProof, StopTally, Stopping, Traced, Tracer, Trust, learn, learn_to_stop,
     proving,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::compare::agrees;
 use super::family::prompt_family;
@@ -194,13 +195,16 @@ async fn trace(
         shape: &plan.answer,
         job: job_of(plan, row.messages.clone()),
         deadline: plan.deadline,
+        overtaken: CancellationToken::new(),
     };
     let mut tracer = Tracer::default();
     let ended = draft_until(task, |signals| {
         tracer.look(signals);
         None::<std::convert::Infallible>
     });
-    let Ended::Finished(mut drafted) = ended.await.ok()?;
+    let Ended::Finished(mut drafted) = ended.await.ok()? else {
+        return None;
+    };
     let (busy, writing) = drafted.compute();
     let tokens = drafted.usage.completion_tokens;
     let Examined { text, failed } = examine(&plan.answer, &mut drafted, || row.messages.clone());

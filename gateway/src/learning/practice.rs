@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use local_engine::{Health, LocalEngine};
 use router_policies::{Action, Label, LabelSampling, LocalPlan, Route};
+use tokio_util::sync::CancellationToken;
 
 use super::Learning;
 use super::compare::Said;
@@ -122,6 +123,7 @@ impl Practice {
             shape: &shape_for(&self.request, plan),
             job,
             deadline: Some(plan.deadline.unwrap_or(LONGEST)),
+            overtaken: CancellationToken::new(),
         };
         match draft(task).await {
             Ok(drafted) => Try::Made(Box::new(drafted), guard),

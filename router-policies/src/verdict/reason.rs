@@ -32,6 +32,8 @@ pub enum Reason {
     Busy,
     /// The draft was not finished by the route's deadline.
     Slow,
+    /// The upstream was asked beside the draft and answered before it was decided.
+    Hedged,
     /// The local engine is loading or down.
     EngineDown,
     /// The local engine failed during the draft.
@@ -49,7 +51,7 @@ pub struct UnknownReason(String);
 
 impl Reason {
     /// All reasons, in order of declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Policy,
         Self::Learning,
         Self::LowConfidence,
@@ -60,6 +62,7 @@ impl Reason {
         Self::StoppedEarly,
         Self::Busy,
         Self::Slow,
+        Self::Hedged,
         Self::EngineDown,
         Self::EngineFailed,
         Self::PromptTooLong,
@@ -79,6 +82,7 @@ impl Reason {
             Self::StoppedEarly => "stopped_early",
             Self::Busy => "busy",
             Self::Slow => "slow",
+            Self::Hedged => "hedged",
             Self::EngineDown => "engine_down",
             Self::EngineFailed => "engine_failed",
             Self::PromptTooLong => "prompt_too_long",
