@@ -27,6 +27,8 @@ const CONTROL: &str = "nothing of the kind";
 const CACHE: &str = "cache: { ttl: 1h }";
 /// Every accepted answer that may be checked is.
 const AUDIT: &str = "audit: { rate: 100%, repeat: 0% }";
+/// Drafts are given up early where that is known to pay.
+const ABORT: &str = "early_abort: true";
 /// Not even one request fits in.
 const NO_MONEY: &str = "budget: { max: \"0.000001\", per: day, then: local-only }";
 const NO_MONEY_REFUSED: &str = "budget: { max: \"0.000001\", per: day, then: refuse }";
@@ -202,7 +204,7 @@ async fn while_it_fails_and_there_is_no_money() {
     for money in [NO_MONEY, NO_MONEY_REFUSED] {
         for (what, engine) in failures() {
             let upstream = upstream().await;
-            let gateway = start(&upstream, engine, &[CACHE, money]).await;
+            let gateway = start(&upstream, engine, &[CACHE, money, AUDIT, ABORT]).await;
             send_pinned(&gateway, what).await;
             nothing_left(&gateway, &upstream, what).await;
             rest_leaves(&gateway, &upstream).await;
