@@ -48,7 +48,7 @@ pub use document::{
     SamplingDocument, SplitDocument, TextMatch, ToolsDocument, UnmatchedDocument, UpstreamDocument,
 };
 pub use error::{MatchProblem, PolicyError, PolicyProblem};
-pub use learn::{Labelled, Lesson, learn, proving};
+pub use learn::{Labelled, Lesson, learn, prove};
 pub use live::{
     Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, Learner,
     LearningReport, LiveSettings, Observation, Phase, RouteLearning, Step, WatchedSignal,

@@ -117,7 +117,7 @@ impl Scorer {
     /// Fits a scorer to labelled drafts; `true` marks a bad one.
     ///
     /// Features are standardised (those that are distances from certainty on a log scale), weights are found by
-    /// logistic regression with a standard normal prior, around the plain scorer's word for its own weight and around
+    /// logistic regression with a normal prior of standard deviation ½, around the plain scorer's word for its own weight and around
     /// zero for all others; the intercept is free. The output is then calibrated on out-of-fold scores of the same
     /// rows (5 folds, dealt in turn to bad and to good rows): centred isotonic regression from 200 labels on, Platt's
     /// sigmoid below. Deterministic: equal rows in equal order give equal scorers.

@@ -16,7 +16,7 @@ pub use tool_call::{CallProblem, ToolCall, ToolChoice, Tools, ToolsError};
 
 use self::refusal::refuses;
 use self::soft::Loop;
-use self::words::words;
+use self::words::{word_ids, words};
 use crate::policy::Answer;
 use crate::signals::Finish;
 use crate::verdict::Reason;
@@ -66,7 +66,7 @@ fn check_text(text: &str) -> Option<Reason> {
     if text.chars().all(says_nothing) {
         return Some(Reason::InvalidAnswer);
     }
-    let found = Loop::longest(&words(text));
+    let found = Loop::longest(&word_ids(text));
     let endless = found.covered >= ENDLESS_WORDS.max(ENDLESS * found.phrase)
         && 2 * found.covered > found.total;
     endless.then_some(Reason::Repetitive)

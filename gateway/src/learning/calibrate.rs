@@ -7,7 +7,6 @@ use local_engine::LocalEngine;
 use router_policies::{
     Certificate, Fingerprint, Judge, Labelled, LocalPlan, Proof, RiskTarget, Route, Scorer,
     StopPromise, StopProof, StopTally, Stopping, Traced, Tracer, Trust, learn, learn_to_stop,
-    proving,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -103,6 +102,8 @@ pub async fn calibrate(
     }
     let taught = teach(route, &traced, &target);
     let family = fingerprint(&info, plan, &system);
+    let proving = taught.lesson.proving(&taught.labelled);
+    let proving = proving.into_iter().copied().collect();
     let certificate = certificate(&taught, route, target, family.clone());
     let stops = certificate
         .as_ref()
@@ -120,7 +121,7 @@ pub async fn calibrate(
         undrafted,
         target,
         scorer: taught.lesson.scorer,
-        proving: proving(&taught.labelled).copied().collect(),
+        proving,
         proof: taught.lesson.proof,
         certificate,
         stops,

@@ -3,6 +3,9 @@
 //! A list like this never ends. What it misses is left to the other features; what it finds by mistake costs an
 //! escalation at most.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// A refusal: the opening, and a verb among the words that follow, after a negation if it stands apart.
 struct Form {
     opening: &'static str,
@@ -267,6 +270,34 @@ const UNKNOWN: &[&str] = &[
     "모 르 겠",
 ];
 
+/// What begins with a word: refusals, and ways of not knowing.
+#[derive(Default)]
+struct Beginning {
+    forms: Vec<&'static Form>,
+    unknown: Vec<&'static str>,
+}
+
+/// Most words begin nothing, so a text costs little more than one look for each of its words.
+static BEGINNINGS: LazyLock<HashMap<&str, Beginning>> = LazyLock::new(|| {
+    let first = |phrase: &'static str| phrase.split(' ').next().unwrap_or_default();
+    let mut beginnings: HashMap<&str, Beginning> = HashMap::new();
+    for form in FORMS {
+        beginnings
+            .entry(first(form.opening))
+            .or_default()
+            .forms
+            .push(form);
+    }
+    for phrase in UNKNOWN {
+        beginnings
+            .entry(first(phrase))
+            .or_default()
+            .unknown
+            .push(phrase);
+    }
+    beginnings
+});
+
 /// Whether the text is a refusal from its start, after apologies at most.
 pub(super) fn refuses(words: &[String]) -> bool {
     let mut rest = words;
@@ -282,10 +313,16 @@ pub(super) fn refuses(words: &[String]) -> bool {
 
 /// Whether the text refuses somewhere, or says that it does not know.
 pub(super) fn hedges(words: &[String]) -> bool {
-    (0..words.len()).any(|start| {
+    words.iter().enumerate().any(|(start, word)| {
+        let Some(beginning) = BEGINNINGS.get(word.as_str()) else {
+            return false;
+        };
         let rest = words.get(start..).unwrap_or_default();
-        FORMS.iter().any(|form| form.begins(rest))
-            || UNKNOWN.iter().any(|phrase| after(rest, phrase).is_some())
+        beginning.forms.iter().any(|form| form.begins(rest))
+            || beginning
+                .unknown
+                .iter()
+                .any(|phrase| after(rest, phrase).is_some())
     })
 }
 

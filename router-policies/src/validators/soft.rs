@@ -1,11 +1,11 @@
 //! What a finished text says of itself without being wrong outright: it repeats itself, or what it was asked.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::refusal::hedges;
-use super::words::words;
+use super::words::{id, word_ids, words};
 use crate::number::{count, real};
 use crate::policy::Answer;
 use crate::signals::Soft;
@@ -34,7 +34,7 @@ pub(super) struct Loop {
 impl Loop {
     /// The repetition that covers most of the text: a phrase of up to 32 words, at least three times in a row, 12 words
     /// or more in all. Cost: linear in the text.
-    pub(super) fn longest(words: &[String]) -> Self {
+    pub(super) fn longest(words: &[u64]) -> Self {
         let total = words.len();
         let of = |phrase: usize| {
             let (mut run, mut longest) = (0_usize, 0_usize);
@@ -75,10 +75,11 @@ pub fn inspect(answer: &Answer, text: &str, messages: &[&str]) -> Soft {
     match answer {
         Answer::Text => {
             let words = words(text);
+            let ids: Vec<u64> = words.iter().map(|word| id(word)).collect();
             Soft {
                 hedged: hedges(&words),
-                copied: copied(&words, messages),
-                looped: Loop::longest(&words).share(),
+                copied: copied(&ids, messages),
+                looped: Loop::longest(&ids).share(),
                 empty: false,
             }
         }
@@ -95,24 +96,48 @@ pub fn inspect(answer: &Answer, text: &str, messages: &[&str]) -> Soft {
 
 /// Share of the words that stand in runs of eight or more as in one of the messages; of a shorter text, whether all
 /// of it does. Cost: linear in the texts.
-fn copied(text: &[String], messages: &[&str]) -> Probability {
+fn copied(text: &[u64], messages: &[&str]) -> Probability {
     if text.len() < SHORTEST_COPY {
         return Probability::ZERO;
     }
     let run = text.len().min(RUN);
-    let messages: Vec<Vec<String>> = messages.iter().map(|message| words(message)).collect();
-    let known: HashSet<&[String]> = messages
-        .iter()
-        .flat_map(|words| words.windows(run))
-        .collect();
-    let (mut covered, mut until) = (0, 0);
-    for (start, window) in text.windows(run).enumerate() {
-        if known.contains(window) {
-            covered += start + run - until.max(start);
-            until = start + run;
+    let mut starts: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (start, print) in prints(text, run).enumerate() {
+        starts.entry(print).or_default().push(start);
+    }
+    let mut known = vec![false; text.len()];
+    for message in messages {
+        for print in prints(&word_ids(message), run) {
+            // Each print of the text is looked at once, however often a message repeats it.
+            for start in starts.remove(&print).unwrap_or_default() {
+                known
+                    .iter_mut()
+                    .skip(start)
+                    .take(run)
+                    .for_each(|known| *known = true);
+            }
         }
     }
+    let covered = known.iter().filter(|known| **known).count();
     share(covered, text.len())
+}
+
+/// A fingerprint of every run of words, each from the one before it (Karp and Rabin 1987).
+fn prints(words: &[u64], run: usize) -> impl Iterator<Item = u64> + '_ {
+    const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
+    let oldest = (0..run).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+    let leaving = std::iter::repeat_n(&0, run).chain(words);
+    let rolled = words
+        .iter()
+        .zip(leaving)
+        .scan(0_u64, move |print, (new, old)| {
+            *print = print
+                .wrapping_mul(BASE)
+                .wrapping_add(*new)
+                .wrapping_sub(old.wrapping_mul(oldest));
+            Some(*print)
+        });
+    rolled.skip(run.saturating_sub(1))
 }
 
 fn share(part: usize, whole: usize) -> Probability {

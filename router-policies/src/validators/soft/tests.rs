@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::words::words;
+use super::super::words::{id, word_ids};
 use super::{Loop, copied, inspect};
 use crate::policy::{Answer, Schema};
 use crate::signals::Soft;
@@ -39,7 +39,7 @@ fn an_answer_of_its_own_or_a_short_one_is_not() {
 
 #[test]
 fn loops_are_found_and_emphasis_is_not() {
-    let share = |text: &str| Loop::longest(&words(text)).share().get();
+    let share = |text: &str| Loop::longest(&word_ids(text)).share().get();
     assert!(share(&"the same thing again ".repeat(20)) > 0.999);
     assert!(share(&"no ".repeat(12)) > 0.999);
     let late = format!(
@@ -101,16 +101,16 @@ proptest! {
     #[test]
     fn copies_are_found_anywhere(before in "[a-c ]{0,40}", text in "[a-c]{1,3}( [a-c]{1,3}){4,30}", after in "[a-c ]{0,40}") {
         let message = format!("{before} {text} {after}");
-        prop_assert!(copied(&words(&text), &[&message]).get() > 0.999);
-        let other = words(&text.replace(' ', " x "));
+        prop_assert!(copied(&word_ids(&text), &[&message]).get() > 0.999);
+        let other = word_ids(&text.replace(' ', " x "));
         prop_assert!(copied(&other, &[&message]).get() < 1e-9);
     }
 
     /// A phrase of different words, three times or more, is a loop of all of the text.
     #[test]
     fn any_phrase_can_loop(length in 1..=32_usize, times in 3..12_usize) {
-        let phrase: Vec<String> = (0..length).map(|n| format!("w{n}")).collect();
-        let words: Vec<String> = phrase.iter().cycle().take(length * times).cloned().collect();
+        let phrase: Vec<u64> = (0..length).map(|n| id(&format!("w{n}"))).collect();
+        let words: Vec<u64> = phrase.iter().cycle().take(length * times).copied().collect();
         let found = Loop::longest(&words);
         if words.len() >= super::SHORTEST_LOOP {
             prop_assert_eq!((found.covered, found.phrase), (words.len(), length));
