@@ -506,6 +506,46 @@ async fn a_reload_keeps_what_was_learnt() {
     gateway.stop().await;
 }
 
+#[tokio::test]
+async fn families_of_prompts_learn_apart_and_are_bounded() {
+    let upstream = ScriptedUpstream::silent().await;
+    let gateway = gateway(&upstream, "").start().await;
+    let ask = async |system: String, times: usize| {
+        let system = json!({ "role": "system", "content": system });
+        let body = json!({
+            "model": "auto", "messages": [system, { "role": "user", "content": "easy" }],
+        });
+        for _ in 0..times {
+            upstream.then(Reply::completion("yes"));
+            gateway.ask(&body).await;
+            gateway.learnt().await;
+        }
+    };
+    let evidence = async || -> Vec<String> {
+        let metrics = gateway.get("/metrics").await.text;
+        let lines = metrics.lines();
+        let lines = lines.filter(|line| line.starts_with("smallfirst_route_evidence{"));
+        let mut counts: Vec<_> = lines
+            .filter_map(|line| line.split(' ').nth(1).map(str::to_owned))
+            .collect();
+        counts.sort();
+        counts
+    };
+    ask("One.".to_owned(), 5).await;
+    ask("Another.".to_owned(), 3).await;
+    assert_eq!(evidence().await, ["3", "5"]);
+    // Prompts that come once make room for one another; one that comes again keeps its place.
+    for n in 0..20_u8 {
+        let word = char::from(b'a' + n);
+        ask(format!("Prompt {word}."), 1).await;
+        ask("One.".to_owned(), 1).await;
+    }
+    let counts = evidence().await;
+    assert_eq!(counts.len(), 16);
+    assert!(counts.contains(&"25".to_owned()), "{counts:?}");
+    gateway.stop().await;
+}
+
 /// What a calibration of the engine takes.
 fn rows() -> Vec<LabelledRequest> {
     let message = |content: &str| Message {

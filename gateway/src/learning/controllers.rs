@@ -160,14 +160,16 @@ impl Controllers {
     pub(super) async fn tell(&self, app: &App, all: bool) {
         let _first_come = self.telling.lock().await;
         let folder = app.snapshot().config().certificates.clone();
+        let keeps = self.keeping.lock().is_some();
+        // Who keeps nothing leaves no files behind: the demo, and tests.
+        let kept_in = keeps.then_some(folder.as_path());
         let rested = self.rested();
         for controller in self.each() {
             let news = controller.news();
             let turned = !news.is_empty();
             for piece in news {
-                told(app, &folder, controller.key(), piece).await;
+                told(app, kept_in, controller.key(), piece).await;
             }
-            let keeps = self.keeping.lock().is_some();
             if keeps && (all || rested || turned) {
                 keep(&folder, &controller).await;
             }
@@ -230,7 +232,7 @@ pub(super) fn plan_of(route: &Route) -> Option<AuditPlan> {
     Some(plan.near(audit.near_threshold))
 }
 
-async fn told(app: &App, folder: &Path, key: &Key, news: News) {
+async fn told(app: &App, folder: Option<&Path>, key: &Key, news: News) {
     let route = key.route.as_str();
     match news {
         News::Certified { issued, first } => {
@@ -274,8 +276,11 @@ async fn told(app: &App, folder: &Path, key: &Key, news: News) {
     }
 }
 
-async fn certified(app: &App, folder: &Path, issued: &Arc<Issued>) {
+async fn certified(app: &App, folder: Option<&Path>, issued: &Arc<Issued>) {
     app.ledger().note(issued.document().clone()).await;
+    let Some(folder) = folder else {
+        return app.put_in_force(&issued.certificate().route, Some(issued));
+    };
     let (place, certificate) = (folder.to_path_buf(), issued.certificate().clone());
     let saved = on_disk(move || {
         let name = store::name_of(&place, &certificate);
@@ -288,8 +293,9 @@ async fn certified(app: &App, folder: &Path, issued: &Arc<Issued>) {
     }
 }
 
-async fn voided(app: &App, folder: &Path, issued: &Arc<Issued>, alarm: Alarm) {
+async fn voided(app: &App, folder: Option<&Path>, issued: &Arc<Issued>, alarm: Alarm) {
     app.withdraw(issued.id());
+    let Some(folder) = folder else { return };
     let (place, certificate) = (folder.to_path_buf(), issued.certificate().clone());
     let moved = on_disk(move || store::set_aside(&place, &certificate, &alarm));
     if let Err(error) = moved.await {
