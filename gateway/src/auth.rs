@@ -87,6 +87,11 @@ impl KeyRing {
         self.tags.contains(name)
     }
 
+    /// Names of the tags that any key has.
+    pub(crate) const fn tag_names(&self) -> &BTreeSet<String> {
+        &self.tags
+    }
+
     /// Who the keys belong to, in the order of the configuration.
     pub fn principals(&self) -> impl Iterator<Item = &Principal> {
         self.keys.iter().map(|(principal, _)| principal)

@@ -53,7 +53,7 @@ pub use live::{
     Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, Learner,
     LearningReport, LiveSettings, Observation, Phase, RouteLearning, Step, WatchedSignal,
 };
-pub use matcher::{Facts, Glob, HeaderLookup, Matcher};
+pub use matcher::{Facts, Glob, HeaderLookup, Matcher, Partial};
 pub use policy::{
     Action, Answer, Arm, Asker, Audit, Budget, Commit, Egress, Example, LocalPlan, ModelRef, Names,
     Pattern, Pin, Policy, PolicyNotice, PolicyWarning, PromptAdditions, Route, Sampling, Schema,

@@ -6,6 +6,7 @@ mod facts;
 mod glob;
 mod index;
 mod language;
+mod partial;
 mod text;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) use tests::sample;
 
 pub use facts::{Facts, HeaderLookup};
 pub use glob::Glob;
+pub use partial::Partial;
 
 pub(crate) use condition::{Condition, Field, Quantity, Range, Tools};
 pub(crate) use cover::Effort;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::document::{Api, PolicyDocument};
 use crate::error::PolicyError;
-use crate::matcher::{Facts, Glob, Index, View};
+use crate::matcher::{Facts, Glob, Index, Partial, View};
 
 /// Names that the rest of the configuration declares and a policy may refer to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -138,6 +138,27 @@ impl Policy {
                 .is_some_and(|route| route.matcher.holds(&view))
         };
         routes.get(self.0.index.first(&view, takes)?)
+    }
+
+    /// The routes that a request may take of which only this is known, in file order, and whether it may take none.
+    /// `known` has the first word on whether it takes a route.
+    pub fn candidates(
+        &self,
+        request: &Partial<'_>,
+        known: impl Fn(&Route) -> Option<bool>,
+    ) -> (Vec<&Arc<Route>>, bool) {
+        let model = request.model.map(|model| self.model(model));
+        let mut candidates = Vec::new();
+        for route in self.routes() {
+            let told = known(route).or_else(|| route.matcher.told(request, model));
+            if told != Some(false) {
+                candidates.push(route);
+            }
+            if told == Some(true) {
+                return (candidates, false);
+            }
+        }
+        (candidates, true)
     }
 
     /// Where requests may go: an entry for every way a route may answer, in file order.

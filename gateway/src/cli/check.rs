@@ -11,6 +11,7 @@ use super::diff::{self, Diff};
 use super::{Failure, say};
 use crate::config::Config;
 use crate::learning::load_certificates;
+use crate::ledger::LedgerUrl;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -26,6 +27,10 @@ pub(super) struct CheckArguments {
     /// Tells which of them take another route.
     #[arg(long, requires = "diff", value_name = "FILE")]
     requests: Option<PathBuf>,
+    /// Or a ledger, `sqlite:PATH` or just a path. It keeps no prompts and no headers, so of some requests it cannot be
+    /// said.
+    #[arg(long, requires = "diff", conflicts_with = "requests")]
+    ledger: Option<LedgerUrl>,
     /// One JSON object instead of tables.
     #[arg(long, requires = "diff")]
     json: bool,
@@ -38,6 +43,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
             old,
             new,
             requests: arguments.requests.as_deref(),
+            ledger: arguments.ledger.as_ref(),
             json: arguments.json,
         }),
         // The parser has asked for one or the other already.

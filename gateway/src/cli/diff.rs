@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Failure, byte_bar, say};
 use crate::config::Declared;
+use crate::ledger::{LedgerUrl, read_only};
 use crate::rehearsal::{Change, Comparison, Group, changes, each_recorded};
 
 /// What is compared, and with what.
@@ -19,6 +20,8 @@ pub(super) struct Diff<'a> {
     pub(super) new: &'a Path,
     /// Recorded requests, one JSON object a line.
     pub(super) requests: Option<&'a Path>,
+    /// Or a ledger, which knows less of each.
+    pub(super) ledger: Option<&'a LedgerUrl>,
     pub(super) json: bool,
 }
 
@@ -37,10 +40,14 @@ pub(super) fn run(diff: Diff<'_>) -> Result<(), Failure> {
         bar.finish_and_clear();
         read.map_err(Failure::input)?;
     }
+    if let Some(ledger) = diff.ledger {
+        let connection = read_only(ledger).map_err(Failure::input)?;
+        comparison.add_ledger(&connection).map_err(Failure::input)?;
+    }
     let result = Compared {
         changes: changes(&old, &new),
         comparison,
-        asked: diff.requests.is_some(),
+        asked: diff.requests.is_some() || diff.ledger.is_some(),
     };
     if diff.json {
         say(&result.as_json().map_err(Failure::environment)?);
@@ -108,7 +115,7 @@ impl Compared<'_> {
         }
         if !undecided.is_empty() {
             parts.push(format!(
-                "Requests of which it cannot be said:\n{}",
+                "Requests of which it cannot be said, since it depends on prompts or headers that the ledger does not keep:\n{}",
                 groups(undecided)
             ));
         }

@@ -1,5 +1,6 @@
 //! Two configurations side by side: which requests would be routed differently, and what routes mean that they did not.
 
+mod booked;
 mod meaning;
 mod recorded;
 
@@ -41,7 +42,12 @@ const EXAMPLES: usize = 3;
 
 impl Group {
     fn add(&mut self, id: &str) {
-        self.count += 1;
+        self.add_several(id, 1);
+    }
+
+    /// Adds requests of which one has this id.
+    fn add_several(&mut self, id: &str, count: u64) {
+        self.count += count;
         if self.examples.len() < EXAMPLES {
             self.examples.push(id.to_owned());
         }

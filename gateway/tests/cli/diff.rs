@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use gateway::config::Declared;
+use gateway::ledger::{ExchangeId, Ledger, LedgerUrl, Opening, Price};
 use tempfile::TempDir;
 
 use crate::{run, text};
@@ -203,4 +205,105 @@ fn flags_that_do_not_go_together() {
         let output = run(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?} {output:?}");
     }
+}
+
+/// A ledger of requests by route, key, model and version of the configuration.
+fn book(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let url = LedgerUrl::Sqlite(folder.join("ledger.db"));
+        let (ledger, _) = Ledger::open(&url).unwrap();
+        for (route, key, model, version) in requests {
+            let opening = Opening {
+                id: ExchangeId::new(),
+                started_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+                route: (*route).to_owned(),
+                principal: (*key).to_owned(),
+                client_model: (*model).to_owned(),
+                streamed: false,
+                policy_version: (*version).to_owned(),
+                baseline: None,
+                reserved: Price::FREE,
+                pinned_by: None,
+            };
+            drop(ledger.open_exchange(opening).await);
+        }
+        ledger.close().await.unwrap();
+    });
+}
+
+/// Groups of the JSON output as `from > to: requests`.
+fn groups(said: &serde_json::Value, name: &str) -> Vec<String> {
+    let groups = said[name].as_array().unwrap().iter();
+    let mut shown: Vec<String> = groups
+        .map(|group| {
+            let text = |key: &str| group[key].as_str().unwrap().to_owned();
+            format!("{} > {}: {}", text("from"), text("to"), group["requests"])
+        })
+        .collect();
+    shown.sort();
+    shown
+}
+
+fn diff_of_ledger(new: &str) -> (Option<i32>, serde_json::Value) {
+    let folder = folder(new, "");
+    let config = Declared::load(&folder.path().join("old.yaml")).unwrap();
+    let version = config.config().version.as_str();
+    book(
+        folder.path(),
+        &[
+            ("triage", "desk", "triage-eu", version),
+            ("triage", "desk", "triage-eu", version),
+            ("triage", "desk", "triage", version),
+            ("rest", "desk", "chat", version),
+            ("rest", "gone", "chat", version),
+            ("whatever", "desk", "chat", "older"),
+            ("whatever", "desk", "(private)", "older"),
+        ],
+    );
+    let (code, out, err) = diff(folder.path(), &["--ledger", "ledger.db", "--json"]);
+    (
+        code,
+        serde_json::from_str(&out).unwrap_or_else(|_| panic!("{err}")),
+    )
+}
+
+#[test]
+fn a_ledger_tells_what_follows_from_key_model_and_route() {
+    let (code, said) = diff_of_ledger(&changed());
+    assert_eq!(code, Some(1));
+    assert_eq!(said["requests"], 7);
+    // The header that the route of notes asks for is not in the ledger, but a request that was no note before is none.
+    assert_eq!(
+        groups(&said, "moved"),
+        [
+            "rest > error invalid_api_key: 1",
+            "triage > notes or rest: 2"
+        ]
+    );
+    assert_eq!(
+        said["kept"],
+        serde_json::json!({"triage": 1, "rest": 1, "notes or rest": 1})
+    );
+    assert_eq!(said["undecided"].as_array().unwrap().len(), 1, "{said}");
+}
+
+#[test]
+fn a_condition_on_what_a_ledger_does_not_keep_leaves_it_open() {
+    let vip = "routes:\n  - name: vip\n    match: { headers: { x-vip: \"*\" } }\n    action: upstream-only\n    \
+               upstream: { name: large, model: big }\n";
+    let (code, said) = diff_of_ledger(&OLD.replace("routes:\n", vip));
+    assert_eq!(code, Some(1));
+    assert_eq!(groups(&said, "moved"), ["rest > error invalid_api_key: 1"]);
+    let undecided = groups(&said, "undecided");
+    let expected = "triage > triage or vip: 3".to_owned();
+    assert!(undecided.contains(&expected), "{undecided:?}");
+}
+
+#[test]
+fn a_ledger_that_is_not_there() {
+    let folder = folder(OLD, "");
+    let (code, _, err) = diff(folder.path(), &["--ledger", "ledger.db"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("ledger.db"), "{err}");
 }

@@ -126,6 +126,15 @@ impl Split {
         self.by == StickyBy::Request
     }
 
+    /// Whether both deal every request of the same route to the arm of the same name.
+    pub fn deals_like(&self, other: &Self) -> bool {
+        let arms = |split: &Self| -> Vec<(String, Probability)> {
+            let arms = split.arms.iter();
+            arms.map(|arm| (arm.name.clone(), arm.weight)).collect()
+        };
+        self.by == other.by && self.salt == other.salt && arms(self) == arms(other)
+    }
+
     /// What the request stays together by; the kind keeps a key and a user of the same name apart.
     fn sticky<'b>(&self, asker: &Asker<'b>) -> (&'static str, &'b str) {
         let found = match &self.by {
