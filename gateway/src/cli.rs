@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod engine_worker;
 mod evidence;
+mod explain;
 mod failure;
 mod import;
 mod replay;
@@ -52,6 +53,8 @@ enum Command {
     },
     /// Checks a configuration and prints which route may reach which host, or compares two.
     Check(check::CheckArguments),
+    /// Tells which route a request takes, why, what would be done and what it would cost at most.
+    Explain(explain::ExplainArguments),
     /// Runs policy tests: requests, and what must become of them.
     Test(test::TestArguments),
     /// Prints the JSON Schema of configuration files, for editors.
@@ -107,6 +110,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Serve { config } => serve::run(&config).await,
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema => schema::run(),
         Command::Import { from } => import::run(&from),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Response};
 use jiff::Timestamp;
-use router_policies::{Api, ModelRef, Route};
+use router_policies::{Api, Route};
 
 use crate::app::App;
 use crate::auth::Principal;
@@ -43,7 +43,7 @@ pub(crate) use fingerprint::fingerprint;
 pub(crate) use job::{job_for, job_of};
 pub(crate) use judging::{Judging, Subject};
 pub(crate) use local::{end_of, local_plan, shape_for};
-pub(crate) use routing::{Asked, no_route};
+pub(crate) use routing::{Asked, no_route, worst_case};
 
 /// A request that is allowed in, before its body is understood.
 #[derive(Debug)]
@@ -138,17 +138,8 @@ impl Incoming {
     fn opening(&self, route: &Route, clearance: &Clearance, request: &ChatRequest) -> Opening {
         let config = self.snapshot.config();
         let catalog = &config.catalog;
-        // A token is at least one byte, so the length of the body bounds the prompt.
-        let prompt = u64::try_from(request.bytes).unwrap_or(u64::MAX);
-        let answer = u64::from(request.max_tokens.unwrap_or(ASSUMED_MAX_TOKENS));
-        let worst_case = |target: &ModelRef| {
-            catalog
-                .rates(&target.upstream, &target.model)
-                .map_or(Price::Unpriced, |rates| rates.worst_case(prompt, answer))
-        };
-        // Every model of the chain may be asked, one after the other, and charge.
         let reserved = match clearance.permit() {
-            Ok(_) => route.chain().map(worst_case).fold(Price::FREE, Price::plus),
+            Ok(_) => worst_case(config, route, request),
             Err(_) => Price::FREE,
         };
         Opening {
@@ -205,5 +196,3 @@ fn model_to_book(route: &Route, model: &str) -> String {
 
 /// Stands in the books for the name of a model in which a detector found something.
 const PRIVATE: &str = "(private)";
-/// Answer tokens reserved where the client sets no limit.
-const ASSUMED_MAX_TOKENS: u32 = 4096;

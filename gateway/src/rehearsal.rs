@@ -5,8 +5,10 @@ mod call;
 pub(crate) mod cases;
 mod compare;
 mod course;
+mod explain;
 mod verify;
 
 pub(crate) use call::{Call, Written};
 pub(crate) use compare::{Change, Comparison, Group, changes, each_recorded};
 pub(crate) use course::course;
+pub(crate) use explain::explain;

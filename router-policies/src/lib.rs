@@ -53,11 +53,11 @@ pub use live::{
     Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, Learner,
     LearningReport, LiveSettings, Observation, Phase, RouteLearning, Step, WatchedSignal,
 };
-pub use matcher::{Facts, Glob, HeaderLookup, Matcher, Partial};
+pub use matcher::{Checked, Facts, Glob, HeaderLookup, Matcher, Partial};
 pub use policy::{
-    Action, Answer, Arm, Asker, Audit, Budget, Commit, Egress, Example, LocalPlan, ModelRef, Names,
-    Pattern, Pin, Policy, PolicyNotice, PolicyWarning, PromptAdditions, Route, Sampling, Schema,
-    Split, StickyBy, Trust, nearest,
+    Action, Answer, Arm, Asker, Audit, Budget, Commit, Considered, Egress, Example, Explanation,
+    LocalPlan, ModelRef, Names, Pattern, Pin, Policy, PolicyNotice, PolicyWarning, PromptAdditions,
+    Route, Sampling, Schema, Split, StickyBy, Trust, nearest,
 };
 pub use privacy::{BuiltIn, Detector, DetectorError, DetectorName, Detectors, Finding};
 pub use replay::{

@@ -2,6 +2,7 @@
 
 mod condition;
 mod cover;
+mod explain;
 mod facts;
 mod glob;
 mod index;
@@ -15,6 +16,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use tests::sample;
 
+pub use explain::Checked;
 pub use facts::{Facts, HeaderLookup};
 pub use glob::Glob;
 pub use partial::Partial;

@@ -3,6 +3,7 @@
 mod answer;
 mod compile;
 mod egress;
+mod explain;
 mod local;
 mod nearest;
 mod route;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use answer::{Answer, Pattern, Schema};
 pub use egress::Egress;
+pub use explain::{Considered, Explanation};
 pub use local::{Example, LocalPlan, PromptAdditions, Sampling};
 pub use nearest::nearest;
 pub use route::{Action, Audit, Budget, Commit, ModelRef, Pin, Route, Trust};

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use router_policies::{Api, Asker, Facts, Modality, ResponseFormat, Route};
+use router_policies::{Api, Asker, Facts, Modality, ModelRef, ResponseFormat, Route};
 
 use crate::auth::Principal;
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
+use crate::ledger::Price;
 use crate::openai::ChatRequest;
 
 /// A request and who asks it, as far as routes can go by them.
@@ -55,6 +56,22 @@ impl<'a> Asked<'a> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
+
+/// The most that a request may cost that takes `route` and may leave: every model of the chain may be asked, one after the
+/// other, and charge.
+pub(crate) fn worst_case(config: &Config, route: &Route, request: &ChatRequest) -> Price {
+    // A token is at least one byte, so the length of the body bounds the prompt.
+    let prompt = u64::try_from(request.bytes).unwrap_or(u64::MAX);
+    let answer = u64::from(request.max_tokens.unwrap_or(ASSUMED_MAX_TOKENS));
+    let of_model = |target: &ModelRef| {
+        let rates = config.catalog.rates(&target.upstream, &target.model);
+        rates.map_or(Price::Unpriced, |rates| rates.worst_case(prompt, answer))
+    };
+    route.chain().map(of_model).fold(Price::FREE, Price::plus)
+}
+
+/// Answer tokens reserved where the client sets no limit.
+const ASSUMED_MAX_TOKENS: u32 = 4096;
 
 /// What a client is told whose request no route takes.
 pub(crate) fn no_route() -> Fault {

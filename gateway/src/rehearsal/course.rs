@@ -12,6 +12,7 @@ use crate::config::Declared;
 use crate::egress::PinnedBy;
 use crate::exchange::{Asked, no_route};
 use crate::fault::{Fault, FaultKind};
+use crate::openai::ChatRequest;
 
 /// What would become of a request: one of these, of which chance decides where there are several.
 #[derive(Debug, Clone)]
@@ -36,14 +37,7 @@ pub(crate) struct Way<'c> {
 pub(crate) fn course<'c>(declared: &'c Declared, call: &Call) -> Result<Course<'c>, Fault> {
     let request = call.request.as_ref().map_err(Clone::clone)?;
     let principal = principal(declared, call.key.as_deref())?;
-    let asked = Asked {
-        config: declared.config(),
-        principal: &principal,
-        api: Api::ChatCompletions,
-        headers: &call.headers,
-        request,
-        system: &call.system,
-    };
+    let asked = asked(declared, &principal, call, request);
     let route = declared.config().policy.find(&asked).ok_or_else(no_route)?;
     let variants = asked.with_asker("", |asker| variants(route, asker));
     let ways = variants.into_iter().map(|route| Way {
@@ -53,6 +47,23 @@ pub(crate) fn course<'c>(declared: &'c Declared, call: &Call) -> Result<Course<'
     Ok(Course {
         ways: ways.collect(),
     })
+}
+
+/// The request as policies see it.
+pub(super) fn asked<'a>(
+    declared: &'a Declared,
+    principal: &'a Principal,
+    call: &'a Call,
+    request: &'a ChatRequest,
+) -> Asked<'a> {
+    Asked {
+        config: declared.config(),
+        principal,
+        api: Api::ChatCompletions,
+        headers: &call.headers,
+        request,
+        system: &call.system,
+    }
 }
 
 /// What a route may mean for a request.
@@ -69,7 +80,7 @@ fn variants<'c>(route: &'c Arc<Route>, asker: &Asker<'_>) -> Vec<&'c Arc<Route>>
 }
 
 /// Whose key it is. Without one: somebody without a team, whom the gateway lets in only where there are no keys.
-fn principal(declared: &Declared, key: Option<&str>) -> Result<Principal, Fault> {
+pub(super) fn principal(declared: &Declared, key: Option<&str>) -> Result<Principal, Fault> {
     let Some(key) = key else {
         return Ok(Principal::named(ANONYMOUS));
     };
@@ -78,6 +89,11 @@ fn principal(declared: &Declared, key: Option<&str>) -> Result<Principal, Fault>
 }
 
 impl Course<'_> {
+    /// All that may become of the request; at least one.
+    pub(super) fn ways(&self) -> &[Way<'_>] {
+        &self.ways
+    }
+
     /// Name of the route.
     pub(crate) fn name(&self) -> &str {
         self.ways.first().map_or("", |way| way.route.name.as_str())

@@ -3,6 +3,7 @@
 
 mod check;
 mod diff;
+mod explain;
 mod import;
 mod policies;
 mod policy_test;
@@ -77,6 +78,7 @@ fn help_names_the_commands_and_hides_the_workers() {
         "replay",
         "report",
         "evidence",
+        "explain",
     ] {
         assert!(
             help.contains(&format!("\n  {command} ")),

@@ -29,7 +29,6 @@ impl Language {
     }
 
     /// The ISO 639-1 code.
-    #[cfg(test)]
     pub(crate) fn code(self) -> &'static str {
         let known = CODES.iter().find(|(_, lang)| *lang == self.0);
         known.map_or_else(|| self.0.code(), |(short, _)| short)

@@ -1,8 +1,11 @@
 //! What is said about conditions, aliases and the default route.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{NAMES, Policy, Sample, compile_whole, problems, route};
+use crate::matcher::Checked;
+use crate::matcher::sample::any_sample;
 
 /// A route with this `match` has this one problem.
 fn each_has_one<const N: usize>(cases: [(Value, &str); N]) {
@@ -275,5 +278,95 @@ fn of_aliases() {
             errors(document(aliases, Some("reject"), conditions)),
             [expected]
         );
+    }
+}
+
+#[test]
+fn an_explanation_tells_places_names_and_lengths_but_no_text() {
+    let routes = json!([
+        route(
+            "a",
+            json!({"match": {"team": "support", "not": {"turns": {"min": 1}}}})
+        ),
+        route(
+            "b",
+            json!({"match": {
+                "headers": {"x-plan": "gold-*"},
+                "any": [{"tools": {"any_of": "search_*"}}, {"user_message": {"contains": "cake"}}],
+            }})
+        ),
+        route("c", json!({})),
+        route("d", json!({"match": {"model": "x"}})),
+    ]);
+    let mut request = Sample::of("gpt");
+    request.headers = vec![("x-plan".to_owned(), "gold-4711".to_owned())];
+    request.user_message = Some("secret pudding".to_owned());
+    let errors = compile_whole(json!({ "routes": routes })).unwrap_err();
+    assert_eq!(errors.len(), 1, "d is never reached: {errors:?}");
+    let mut routes = routes;
+    routes.as_array_mut().unwrap().pop();
+    let policy = compile_whole(json!({ "routes": routes })).unwrap();
+    let explained = policy.explain(&request);
+    let told: Vec<String> = explained
+        .considered
+        .iter()
+        .flat_map(|c| lines(&c.findings))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "no routes[0].match.team: support / none",
+            "no routes[0].match.not: not all of these / ",
+            "yes routes[0].match.not.turns: at least 1 / 1",
+            "yes routes[1].match.headers.x-plan: gold-* / a value of 9 characters",
+            "no routes[1].match.any: one of these / ",
+            "no routes[1].match.any[0]: each of these / ",
+            "no routes[1].match.any[0].tools: one called search_* / none",
+            "no routes[1].match.any[1]: each of these / ",
+            "no routes[1].match.any[1].user_message: contains \"cake\" / 14 characters",
+        ]
+    );
+    assert_eq!(explained.route().unwrap().name, "c");
+    assert!(!format!("{told:?}").contains("secret") && !format!("{told:?}").contains("4711"));
+}
+
+fn lines(findings: &[Checked]) -> Vec<String> {
+    let line = |f: &Checked| {
+        let yes = if f.holds { "yes" } else { "no" };
+        format!("{yes} {}: {} / {}", f.place, f.wanted, f.had)
+    };
+    let each = |f: &Checked| [vec![line(f)], lines(&f.within)].concat();
+    findings.iter().flat_map(each).collect()
+}
+
+proptest! {
+    #[test]
+    fn an_explanation_ends_at_the_route_that_is_found(
+        conditions in prop::collection::vec((0..4_usize, 0..3_u64, "[ab]{1,2}"), 1..6),
+        sample in any_sample(),
+    ) {
+        let routes: Vec<Value> = conditions
+            .iter()
+            .enumerate()
+            .map(|(index, (kind, number, name))| {
+                let conditions = match kind {
+                    0 => json!({"model": format!("{name}*")}),
+                    1 => json!({"turns": {"min": number}}),
+                    2 => json!({"any": [{"tools": "present"}, {"tags": {"x": name}}]}),
+                    _ => json!({"not": {"user_message": {"contains": name}}}),
+                };
+                route(&format!("r{index}"), json!({"match": conditions}))
+            })
+            .collect();
+        // Those with unreachable routes are refused.
+        if let Ok(policy) = compile_whole(json!({ "routes": routes })) {
+            let explained = policy.explain(&sample);
+            let found = policy.find(&sample).map(|route| &route.name);
+            prop_assert_eq!(explained.route().map(|route| &route.name), found);
+            for considered in &explained.considered {
+                let all = considered.findings.iter().all(|finding| finding.holds);
+                prop_assert_eq!(considered.takes, all);
+            }
+        }
     }
 }
