@@ -97,7 +97,7 @@ fn as_text(evidence: &Evidence) -> Result<String, std::fmt::Error> {
     if let Some((decisions, p, limit)) = evidence.stopped {
         writeln!(
             text,
-            "  stopped      at decision {decisions}: {p} above {limit}"
+            "  stopped      at decision {decisions}: {p} reaches {limit}"
         )?;
     }
     if let Some((propensity, draw)) = evidence.audit {
