@@ -1,5 +1,5 @@
 use router_policies::{
-    Certificate, Finish, Labelled, Proof, RiskTarget, Signals, TokenSignal, learn,
+    Certificate, Finish, Labelled, Proof, RiskTarget, Scorer, Signals, TokenSignal, prove,
 };
 
 use super::*;
@@ -54,7 +54,8 @@ fn certificate() -> Certificate {
         .collect();
     let half = |text: &str| text.parse().unwrap();
     let target = RiskTarget::new(half("20%"), half("90%")).unwrap();
-    let lesson = learn(&rows, &target);
+    let taught_by: Vec<_> = rows.iter().map(|row| (row.features, row.bad)).collect();
+    let lesson = prove(Scorer::fit(&taught_by).unwrap(), &rows, &target);
     let Proof::Certified(certified) = lesson.proof else {
         panic!("nothing proven: {:?}", lesson.proof)
     };
