@@ -13,7 +13,9 @@ const VALUES: &[&str] = &[
     "[]", "{}", "[a, b]", "{ a: b }", "{ one_of: [a] }", "text", "json", "jsn", "local-only", "small", "large",
     "openai", "&a b", "*a", "!t x", "!!int 1", "|", ">-", "|\n      a\n     b", "a: b", "- a", "? a", "# a", "%", "@",
     "`", "env:NOT_SET", "sk-0123456789", "sha256:00", "鍵", "\u{202e}", "\u{1f600}", "\u{feff}", "\\x", "..", "---",
-    "<<",
+    "<<", "present", "absent", "{ any_of: [a] }", "{ only: \"\" }", "{ min: 2, max: 1 }", "{ max: 3 }", "de", "[en, xx]",
+    "image", "enum", "chat-completions", "messages", "{ regex: \"(a{1000}){1000}\" }", "{ regex: \"(\" }", "[{}]",
+    "{ not: { not: { model: a } } }", "[{ any: [{ all: [{ team: t }] }] }]", "reject",
 ];
 
 /// Keys that are known somewhere, here or in other languages.
@@ -22,7 +24,9 @@ const KEYS: &[&str] = &[
     "routes", "models", "upstreams", "keys", "limits", "listen", "ledger", "name", "match", "model", "system",
     "headers", "action", "local", "upstream", "risk", "threshold", "cache", "baseline", "max_tokens", "deadline",
     "answer", "one_of", "ttl", "max_regret", "base_url", "prices", "input", "path", "cost_per_hour", "body",
-    "model_list", "api_base", "api_key", "fallbacks", "temperature", "<<", "presets", "defaults",
+    "model_list", "api_base", "api_key", "fallbacks", "temperature", "<<", "presets", "defaults", "aliases",
+    "unmatched", "api", "key", "team", "tags", "prompt_tokens", "turns", "tools", "response_format", "modality", "language",
+    "user_message", "any", "all", "not", "any_of", "all_of", "only", "min", "max", "regex",
 ];
 
 type Mutation = fn(&mut Vec<u8>, &mut Random);
