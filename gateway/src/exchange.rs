@@ -177,7 +177,7 @@ impl Exchange {
     /// shadows.
     ///
     /// # Errors
-    /// [`FaultKind::Pinned`] for a request that must stay.
+    /// [`Pinned`](crate::fault::FaultKind::Pinned) for a request that must stay.
     pub(crate) fn egress(&self) -> Result<EgressPermit, Fault> {
         self.clearance
             .permit()

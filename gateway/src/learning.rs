@@ -4,7 +4,7 @@
 //! the background: a discarded draft is compared with the upstream's answer, a route where nothing
 //! is proven makes a draft to learn, an accepted answer that the lot fell on is audited.
 //!
-//! What follows from it is a [`Controller`]'s: thresholds that are proven while serving, and alarms that make them void.
+//! What follows from it is a controller's: thresholds that are proven while serving, and alarms that make them void.
 
 mod audit;
 mod background;

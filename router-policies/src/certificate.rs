@@ -46,7 +46,7 @@ pub enum Proven {
     /// On labelled requests, all at once: the exact binomial test of [`certify`](crate::certify).
     #[default]
     Labelled,
-    /// On the stream of requests while it served: the bet of a [`LiveProof`](crate::LiveProof).
+    /// On the stream of requests while it served: the bet of a [`LiveProof`].
     Serving {
         /// The wealth of the bet; at least `1 / (1 - assurance)`.
         wealth: f64,

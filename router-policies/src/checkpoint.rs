@@ -6,7 +6,7 @@
 //! * *Certainty.* The plain scorer goes by the probability of the draft as a whole, which no further token can raise. Once it is
 //!   below what the verdict asks for, the draft is lost. Such a stop is never wrong and takes no training.
 //! * *A head.* At the first six checkpoints a fitted scorer of the features so far says how probable a rejection is.
-//!   The draft is given up when that probability reaches the limit of the head; how [`train`] finds the limits, it says.
+//!   The draft is given up when that probability reaches the limit of the head; how [`train()`] finds the limits, it says.
 //!
 //! A stopped draft counts as one with a `p_bad` of 1: traffic that is never accepted. So heads only take away from what is
 //! accepted, and whatever was proven about `P(accepted AND bad)` stays true. A wrong stop costs an upstream call and

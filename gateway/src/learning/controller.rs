@@ -99,7 +99,7 @@ impl Controller {
     }
 
     /// Decides on a draft and takes it in as the next request: how its label is drawn, and the way to tell it.
-    /// `audits_open` is [`Learner::sampling`]'s.
+    /// `audits_open` is that of [`Learner::sampling`](router_policies::Learner::sampling).
     pub(crate) fn take(
         self: &Arc<Self>,
         features: &Features,
