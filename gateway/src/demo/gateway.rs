@@ -88,7 +88,7 @@ fn document(model: &Path, large: &Large, listen: SocketAddr) -> Result<String, s
         yaml.push_str("    key: env:OPENAI_API_KEY\n");
     }
     let upstream = format!("{{ name: large, model: {:?} }}", large.model);
-    writeln!(yaml, "routes:")?;
+    writeln!(yaml, "unmatched: reject\nroutes:")?;
     let labels: Vec<&str> = LABELS.lines().collect();
     for (step, prompt, answer, tokens, risk) in [
         (
