@@ -104,18 +104,7 @@ impl Incoming {
             self.app.metrics().pinned(&opening.route, by);
         }
         let account = self.app.ledger().open_exchange(opening).await;
-        let clearance = match self.reserve(&route, reserved).await {
-            Ok(reservation) => {
-                if let Some(reservation) = reservation {
-                    account.reserve(reservation);
-                }
-                clearance
-            }
-            Err(exhausted) => match clearance.without_money(&route, exhausted) {
-                Ok(clearance) => clearance,
-                Err(fault) => return Err(deliver::failed(account, fault).await),
-            },
-        };
+        let (account, clearance) = self.afford(account, clearance, &route, reserved).await?;
         let exchange = Exchange {
             app: self.app,
             snapshot: self.snapshot,
@@ -132,6 +121,28 @@ impl Incoming {
             deliver::streamed(exchange).await
         } else {
             deliver::whole(exchange).await
+        }
+    }
+
+    /// Reserves the worst case, or decides again about a request for which there is no money.
+    async fn afford(
+        &self,
+        account: Account,
+        clearance: Clearance,
+        route: &Route,
+        worst: Price,
+    ) -> Result<(Account, Clearance), Fault> {
+        match self.reserve(route, worst).await {
+            Ok(reservation) => {
+                if let Some(reservation) = reservation {
+                    account.reserve(reservation);
+                }
+                Ok((account, clearance))
+            }
+            Err(exhausted) => match clearance.without_money(route, exhausted) {
+                Ok(clearance) => Ok((account, clearance)),
+                Err(fault) => Err(deliver::failed(account, fault).await),
+            },
         }
     }
 

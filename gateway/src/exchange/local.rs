@@ -1,8 +1,9 @@
 //! The local attempt: a draft, its signals, its verdict.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use local_engine::{Health, Usage as EngineUsage};
+use local_engine::{Health, LocalEngine, Usage as EngineUsage};
 use router_policies::{Answer as Shape, Finish, LocalPlan, Reason, Verdict};
 use tokio_util::sync::CancellationToken;
 
@@ -43,27 +44,10 @@ impl Exchange {
                 judged: None,
             })
         };
-        // What must not leave is answered here whatever the action; nobody else may.
-        let answers = self.route.action.answers_locally() || self.clearance.pinned().is_some();
-        let Some(plan) = self.route.local.as_ref().filter(|_| answers) else {
-            return escalate(Reason::Policy);
+        let (plan, engine, judging) = match self.drafter() {
+            Ok(drafter) => drafter,
+            Err(reason) => return escalate(reason),
         };
-        if self.local_obstacle(plan).is_some() {
-            return escalate(Reason::Unsupported);
-        }
-        let Some(engine) = self.snapshot.engine(&plan.model) else {
-            return escalate(Reason::EngineDown);
-        };
-        let Some(info) = engine.info().filter(|_| engine.health() == Health::Ready) else {
-            return escalate(Reason::EngineDown);
-        };
-        let learning = self.app.learning();
-        let route = (&*self.route, plan);
-        let judging = Judging::new(learning, &self.snapshot, route, &info, &self.system);
-        if judging.learns() {
-            // Nothing is proven for this route, so no draft could be accepted. One may be made later, to learn.
-            return escalate(Reason::Learning);
-        }
         let _first = self.app.learning().client(&plan.model);
         let guard = self
             .account
@@ -101,6 +85,29 @@ impl Exchange {
                 escalate(none.reason)
             }
         }
+    }
+
+    /// Who drafts and who judges, or why no draft is made.
+    fn drafter(&self) -> Result<(&LocalPlan, &Arc<dyn LocalEngine>, Judging), Reason> {
+        // What must not leave is answered here whatever the action; nobody else may.
+        let answers = self.route.action.answers_locally() || self.clearance.pinned().is_some();
+        let plan = self.route.local.as_ref().filter(|_| answers);
+        let plan = plan.ok_or(Reason::Policy)?;
+        if self.local_obstacle(plan).is_some() {
+            return Err(Reason::Unsupported);
+        }
+        let engine = self.snapshot.engine(&plan.model);
+        let engine = engine.ok_or(Reason::EngineDown)?;
+        let info = engine.info().filter(|_| engine.health() == Health::Ready);
+        let info = info.ok_or(Reason::EngineDown)?;
+        let route = (&*self.route, plan);
+        let learning = self.app.learning();
+        let judging = Judging::new(learning, &self.snapshot, route, &info, &self.system);
+        if judging.learns() {
+            // Nothing is proven for this route, so no draft could be accepted. One may be made later, to learn.
+            return Err(Reason::Learning);
+        }
+        Ok((plan, engine, judging))
     }
 
     /// Judges a draft, writes down what the verdict rests on, and books the attempt.
