@@ -14,8 +14,8 @@ use std::fs;
 
 use router_policies::{
     Certificate, CheckpointTally, Fingerprint, Finish, Judge, Labelled, Probability, Proof,
-    RiskTarget, Signals, StopPromise, StopProof, StopTally, TokenSignal, Trace, Traced, Tracer,
-    Trust, Verdict, learn_to_stop,
+    RiskTarget, Signals, Soft, StopPromise, StopProof, StopTally, TokenSignal, Trace, Traced,
+    Tracer, Trust, Verdict, learn_to_stop,
 };
 use serde::Deserialize;
 
@@ -27,6 +27,7 @@ struct Recorded {
     right: bool,
     valid: bool,
     finish: Finish,
+    soft: Soft,
     prefill_us: f64,
     busy_us: f64,
     tokens: Vec<Token>,
@@ -54,7 +55,7 @@ impl Recorded {
         }
         Traced {
             labelled: Labelled {
-                features: signals.features(self.finish),
+                features: signals.features(self.finish).with_soft(self.soft),
                 valid: self.valid,
                 bad: !self.right,
             },
