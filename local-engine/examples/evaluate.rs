@@ -158,6 +158,8 @@ async fn answer(engine: &Mistral, options: &Options, line: &Line) -> Result<(Str
         choices: options.choices.clone(),
         stop: Vec::new(),
         first_token_within: None,
+        tenant: None,
+        lora: None,
     };
     let began = Instant::now();
     let mut stream = engine.generate(job);

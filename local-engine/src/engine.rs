@@ -35,11 +35,26 @@ pub trait LocalEngine: Send + Sync + fmt::Debug {
 
     /// Starts `job`. Trouble of any kind arrives as [`Event::Failed`] on the stream.
     fn generate(&self, job: Job) -> Generation;
+
+    /// One vector of unit length for each of `texts`, in their order.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] where the model or its adapter makes none; otherwise as for a job.
+    fn embed(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Vec<f32>>, EngineError>> {
+        drop(texts);
+        Box::pin(async {
+            Err(EngineError::Unsupported(
+                "it makes no embeddings".to_owned(),
+            ))
+        })
+    }
 }
 
 /// What is known about a loaded model. The hashes decide whether a certificate still holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelInfo {
+    /// What computes it: `mistralrs`, `llama.cpp`, `served` or `scripted`.
+    pub adapter: String,
     /// Architecture as the model file names it, for example `llama`.
     pub architecture: String,
     /// Weight format that computes, for example `q8_0`.

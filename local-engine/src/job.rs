@@ -21,6 +21,13 @@ pub struct Job {
     /// Longest acceptable wait for the first token; beyond the prediction the job fails at once with
     /// [`EngineError::Busy`](crate::EngineError::Busy) and nothing is computed.
     pub first_token_within: Option<Duration>,
+    /// Whose prompt this is. What was computed for the beginning of a prompt is used again for the same tenant only;
+    /// jobs without one share nothing.
+    #[serde(default)]
+    pub tenant: Option<Arc<str>>,
+    /// Low-rank adapter to answer with, a name of [`EngineSpec::loras`](crate::EngineSpec::loras).
+    #[serde(default)]
+    pub lora: Option<Arc<str>>,
 }
 
 /// One turn of the conversation.

@@ -25,4 +25,4 @@ pub use engine::{
 };
 pub use error::EngineError;
 pub use job::{Job, Message, Sampling};
-pub use spec::{EngineSpec, Quantization};
+pub use spec::{Adapter, EngineSpec, Quantization};

@@ -337,6 +337,7 @@ fn narrow(value: f64) -> f32 {
 
 fn scripted_info() -> ModelInfo {
     ModelInfo {
+        adapter: "scripted".to_owned(),
         architecture: "scripted".to_owned(),
         quantization: "none".to_owned(),
         context_tokens: 2048,

@@ -1,5 +1,6 @@
 //! What to load, in a form that travels to a worker process.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +20,20 @@ pub struct EngineSpec {
     /// Quantize safetensors while they load; `None` computes in F32. A GGUF comes quantized.
     #[serde(default)]
     pub quantization: Option<Quantization>,
+    /// What computes the model.
+    #[serde(default)]
+    pub adapter: Adapter,
+    /// Low-rank adapters by the name that jobs use, each a file that fits this model.
+    #[serde(default)]
+    pub loras: BTreeMap<String, PathBuf>,
+    /// Bytes that the engine may keep of prompts that were read before, to read the same beginning faster; 0 keeps
+    /// nothing.
+    #[serde(default)]
+    pub prefix_cache: u64,
+    /// Bytes of memory beyond the mapped files that the process may take; it is refused more and ends. Only a
+    /// worker process can obey it.
+    #[serde(default)]
+    pub memory_limit: Option<u64>,
     /// Threads to compute with; `None` means all cores. Only a worker process can obey it.
     #[serde(default)]
     pub threads: Option<NonZeroU32>,
@@ -38,11 +53,28 @@ impl EngineSpec {
             path: path.into(),
             tokenizer: None,
             quantization: None,
+            adapter: Adapter::default(),
+            loras: BTreeMap::new(),
+            prefix_cache: 0,
+            memory_limit: None,
             threads: None,
             context_limit: None,
             stall_after: stall_after(),
         }
     }
+}
+
+/// What computes a model in the worker process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Adapter {
+    /// The one of this build that knows the model; mistralrs where both do.
+    #[default]
+    Auto,
+    /// mistralrs.
+    Mistralrs,
+    /// llama.cpp.
+    LlamaCpp,
 }
 
 /// Weight format to quantize to while loading. The K formats need rows that 256 divides.

@@ -91,6 +91,8 @@ fn job(content: &str) -> Job {
         choices: None,
         stop: Vec::new(),
         first_token_within: None,
+        tenant: None,
+        lora: None,
     }
 }
 

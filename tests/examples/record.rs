@@ -193,6 +193,8 @@ fn job(options: &Options, line: &Line) -> Job {
         },
         stop: Vec::new(),
         first_token_within: None,
+        tenant: None,
+        lora: None,
     }
 }
 

@@ -54,5 +54,7 @@ pub(crate) fn job_of(plan: &LocalPlan, messages: Vec<Message>) -> Job {
         },
         stop: Vec::new(),
         first_token_within: None,
+        tenant: None,
+        lora: None,
     }
 }

@@ -206,6 +206,7 @@ fn describe(
     model: &Model,
 ) -> Result<ModelInfo, EngineError> {
     Ok(ModelInfo {
+        adapter: "mistralrs".to_owned(),
         architecture: form.architecture.clone(),
         quantization: form.quantization.clone(),
         context_tokens: context(model, spec),

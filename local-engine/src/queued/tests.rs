@@ -20,6 +20,8 @@ fn job(words: usize, within: Option<Duration>) -> Job {
         choices: None,
         stop: Vec::new(),
         first_token_within: within,
+        tenant: None,
+        lora: None,
     }
 }
 

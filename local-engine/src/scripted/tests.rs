@@ -14,6 +14,8 @@ fn job(max_tokens: u32) -> Job {
         choices: None,
         stop: Vec::new(),
         first_token_within: None,
+        tenant: None,
+        lora: None,
     }
 }
 

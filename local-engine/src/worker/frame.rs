@@ -101,6 +101,8 @@ mod tests {
             choices: Some(["a".to_owned(), "b".to_owned()].into()),
             stop: vec!["\n".into()],
             first_token_within: None,
+            tenant: None,
+            lora: None,
         };
         Ask::Generate { id: u64::MAX, job }
     }
