@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
-use local_engine::{EngineSpec, Event, Job, LocalEngine, Message, Sampling};
+use local_engine::{Constraint, EngineSpec, Event, Job, LocalEngine, Message, Sampling};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -155,7 +155,7 @@ async fn answer(engine: &Mistral, options: &Options, line: &Line) -> Result<(Str
         messages: vec![message("system", &line.system), message("user", &line.user)],
         max_tokens: options.max_tokens,
         sampling: Sampling::Greedy,
-        choices: options.choices.clone(),
+        constraint: options.choices.clone().map(Constraint::OneOf),
         stop: Vec::new(),
         first_token_within: None,
         tenant: None,

@@ -14,8 +14,8 @@ pub struct Job {
     pub max_tokens: u32,
     /// How tokens are chosen.
     pub sampling: Sampling,
-    /// Closed list of complete answers; the engine emits one of them and nothing else.
-    pub choices: Option<Arc<[String]>>,
+    /// What the answer is held to while it is written; `None` leaves the model free.
+    pub constraint: Option<Constraint>,
     /// Strings that end the answer; they are not part of it.
     pub stop: Vec<String>,
     /// Longest acceptable wait for the first token; beyond the prediction the job fails at once with
@@ -37,6 +37,35 @@ pub struct Message {
     pub role: String,
     /// Plain text.
     pub content: String,
+}
+
+/// What an answer is held to while it is written: tokens that lead out of it are never chosen.
+///
+/// An engine that cannot do that fails the job with [`EngineError::Unsupported`](crate::EngineError::Unsupported)
+/// before it computes anything. An answer that `max_tokens` cuts off is the beginning of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Constraint {
+    /// Exactly one of these complete answers.
+    OneOf(Arc<[String]>),
+    /// A text that this regular expression, in the syntax of the `regex` crate, describes from its first to its last
+    /// character.
+    Regex(Arc<str>),
+    /// One JSON object or array.
+    Json,
+    /// JSON that this schema allows; the schema as JSON text.
+    JsonSchema(Arc<str>),
+}
+
+impl Constraint {
+    /// Bytes of its text.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::OneOf(answers) => answers.iter().map(String::len).sum(),
+            Self::Regex(text) | Self::JsonSchema(text) => text.len(),
+            Self::Json => 0,
+        }
+    }
 }
 
 /// How tokens are chosen.

@@ -24,5 +24,5 @@ pub use engine::{
     Usage,
 };
 pub use error::EngineError;
-pub use job::{Job, Message, Sampling};
+pub use job::{Constraint, Job, Message, Sampling};
 pub use spec::{Adapter, EngineSpec, Quantization};

@@ -195,19 +195,12 @@ impl Engine {
     }
 
     async fn prepare(&self, job: &Job) -> Result<Prepared, EngineError> {
-        if job
-            .choices
-            .as_ref()
-            .is_some_and(|choices| choices.is_empty())
-        {
-            return Err(EngineError::Unsupported(
-                "a closed list without answers".to_owned(),
-            ));
-        }
         let text = Arc::clone(&self.text);
-        let (messages, choices) = (job.messages.clone(), job.choices.clone());
+        let (messages, constraint) = (job.messages.clone(), job.constraint.clone());
         let preparing = spawn_blocking(move || {
-            let choices = choices.map(|choices| text.tree(&choices)).transpose()?;
+            let choices = constraint
+                .map(|constraint| text.tree(&constraint))
+                .transpose()?;
             Ok(Prepared {
                 prompt: text.prompt(&messages)?,
                 choices,

@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
 use local_engine::{
-    EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine, Message,
-    Quantization, Sampling, Token,
+    Constraint, EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine,
+    Message, Quantization, Sampling, Token,
 };
 use tempfile::TempDir;
 
@@ -40,7 +40,7 @@ fn job(content: &str) -> Job {
         }],
         max_tokens: 32,
         sampling: Sampling::Greedy,
-        choices: None,
+        constraint: None,
         stop: Vec::new(),
         first_token_within: None,
         tenant: None,
@@ -177,7 +177,7 @@ async fn a_closed_list_is_kept_and_measured() {
     let engine = engine(&chain).await;
     let choices: Arc<[String]> = ["Prague", "Rome", "Paris"].map(String::from).into();
     let listed = Job {
-        choices: Some(choices),
+        constraint: Some(Constraint::OneOf(choices)),
         ..job("?")
     };
     let before = engine.steps();
@@ -356,7 +356,7 @@ async fn what_a_job_cannot_have_is_unsupported() {
     let error = failure(play(engine.generate(tool)).await.1).to_string();
     assert!(error.contains("no tools here"), "{error}");
     let nothing = Job {
-        choices: Some([].into()),
+        constraint: Some(Constraint::OneOf([].into())),
         ..job("?")
     };
     assert!(matches!(

@@ -88,7 +88,7 @@ fn job(content: &str) -> Job {
         }],
         max_tokens: 100_000,
         sampling: Sampling::Greedy,
-        choices: None,
+        constraint: None,
         stop: Vec::new(),
         first_token_within: None,
         tenant: None,

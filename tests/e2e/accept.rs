@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use local_engine::scripted::{End, Script, Scripted, stats};
-use local_engine::{FinishReason, Job, Sampling};
+use local_engine::{Constraint, FinishReason, Job, Sampling};
 use serde_json::json;
 use support::{ScriptedUpstream, SseEvent, TestGateway, chat, chat_with, stable};
 
@@ -196,8 +196,10 @@ async fn the_engine_gets_the_conversation_and_the_tighter_bounds() {
         (["\n".to_owned()].as_slice(), 2)
     );
     assert_eq!(
-        jobs[0].choices.as_deref(),
-        Some(["yes".to_owned(), "no".to_owned()].as_slice())
+        jobs[0].constraint,
+        Some(Constraint::OneOf(
+            ["yes".to_owned(), "no".to_owned()].into()
+        ))
     );
     assert_eq!(
         jobs[0].sampling,
@@ -222,9 +224,9 @@ async fn a_closed_list_is_answered_with_its_member() {
   upstream: { name: large, model: gpt-large }
   threshold: 0.8
 ";
-    let engine = Scripted::new(|job| match &job.choices {
-        Some(labels) => Script::answering(&labels[0], -0.01),
-        None => Script::answering("{\"city\": \"Oslo\"}", -0.01),
+    let engine = Scripted::new(|job| match &job.constraint {
+        Some(Constraint::OneOf(labels)) => Script::answering(&labels[0], -0.01),
+        _ => Script::answering("{\"city\": \"Oslo\"}", -0.01),
     });
     let gateway = TestGateway::builder()
         .upstream(&upstream)

@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
-use local_engine::{EngineSpec, Event, FinishReason, Job, LocalEngine, Message, Sampling, Token};
+use local_engine::{
+    Constraint, EngineSpec, Event, FinishReason, Job, LocalEngine, Message, Sampling, Token,
+};
 use router_policies::{Answer, Finish, Marker, Soft, TokenSignal, check, inspect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -187,8 +189,8 @@ fn job(options: &Options, line: &Line) -> Job {
         messages: vec![message("system", &line.system), message("user", &line.user)],
         max_tokens: options.max_tokens,
         sampling: Sampling::Greedy,
-        choices: match &options.answer {
-            Answer::OneOf(labels) => Some(Arc::clone(labels)),
+        constraint: match &options.answer {
+            Answer::OneOf(labels) => Some(Constraint::OneOf(Arc::clone(labels))),
             _ => None,
         },
         stop: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use local_engine::{Job, Message, Sampling};
+use local_engine::{Constraint, Job, Message, Sampling};
 use router_policies::{Answer as Shape, LocalPlan};
 
 use super::prompt::with_additions;
@@ -48,8 +48,8 @@ pub(crate) fn job_of(plan: &LocalPlan, messages: Vec<Message>) -> Job {
         messages: with_additions(&plan.prompt, messages),
         max_tokens: plan.max_tokens,
         sampling: sampling(plan.sampling),
-        choices: match &plan.answer {
-            Shape::OneOf(labels) => Some(Arc::clone(labels)),
+        constraint: match &plan.answer {
+            Shape::OneOf(labels) => Some(Constraint::OneOf(Arc::clone(labels))),
             Shape::Text | Shape::Json | Shape::Regex(_) | Shape::JsonSchema(_) => None,
         },
         stop: Vec::new(),

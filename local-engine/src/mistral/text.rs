@@ -12,7 +12,7 @@ use super::source::load;
 use super::template::{Template, json, token_text};
 use crate::decode::{Pieces, Trie};
 use crate::error::EngineError;
-use crate::job::Message;
+use crate::job::{Constraint, Message};
 
 /// End tokens that a template may use without any file declaring them.
 const USUAL_ENDS: [&str; 5] = [
@@ -93,7 +93,15 @@ impl Text {
     }
 
     /// The tree of a closed list. Lists are few and come back often, so the last ones are kept.
-    pub(super) fn tree(&self, choices: &Arc<[String]>) -> Result<Arc<Trie>, EngineError> {
+    pub(super) fn tree(&self, constraint: &Constraint) -> Result<Arc<Trie>, EngineError> {
+        let Constraint::OneOf(choices) = constraint else {
+            let what = "holding an answer to anything but a closed list";
+            return Err(EngineError::Unsupported(what.to_owned()));
+        };
+        if choices.is_empty() {
+            let what = "a closed list without answers";
+            return Err(EngineError::Unsupported(what.to_owned()));
+        }
         if let Some((_, tree)) = self.lists.lock().iter().find(|(list, _)| list == choices) {
             return Ok(Arc::clone(tree));
         }

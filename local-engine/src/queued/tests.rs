@@ -17,7 +17,7 @@ fn job(words: usize, within: Option<Duration>) -> Job {
         }],
         max_tokens: 16,
         sampling: Sampling::Greedy,
-        choices: None,
+        constraint: None,
         stop: Vec::new(),
         first_token_within: within,
         tenant: None,

@@ -11,7 +11,7 @@ fn job(max_tokens: u32) -> Job {
         }],
         max_tokens,
         sampling: Sampling::Greedy,
-        choices: None,
+        constraint: None,
         stop: Vec::new(),
         first_token_within: None,
         tenant: None,

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::frame::{Ask, Id, LONGEST_TEXT, Tell};
 use crate::engine::{Event, Health, ModelInfo};
 use crate::error::EngineError;
-use crate::job::{Job, Message};
+use crate::job::{Constraint, Job, Message};
 use crate::rates::Rates;
 use crate::relay::{self, Relay};
 
@@ -104,7 +104,7 @@ impl Desk {
 
     /// Sends `job` to the child. The returned stream cancels it when dropped early.
     pub(super) fn open(desk: &Arc<Self>, job: Job) -> Result<Relay<Ticket>, EngineError> {
-        check_size(&job.messages, job.choices.as_deref().unwrap_or_default())?;
+        check_size(&job.messages, job.constraint.as_ref())?;
         let (sender, events) = relay::channel(job.max_tokens);
         let mut state = desk.state.lock();
         let link = state.child.link()?;
@@ -124,7 +124,7 @@ impl Desk {
     }
 
     pub(super) async fn count(&self, messages: Vec<Message>) -> Result<u32, EngineError> {
-        check_size(&messages, &[])?;
+        check_size(&messages, None)?;
         let (sender, answer) = oneshot::channel();
         let (link, id) = {
             let mut state = self.state.lock();
@@ -208,9 +208,10 @@ fn pass_on(state: &mut State, id: Id, event: Event) {
 }
 
 /// Refuses what would not fit into a frame; no local model has a context of that size.
-fn check_size(messages: &[Message], choices: &[String]) -> Result<(), EngineError> {
+fn check_size(messages: &[Message], constraint: Option<&Constraint>) -> Result<(), EngineError> {
     let contents = messages.iter().map(|message| message.content.len());
-    let size: usize = contents.chain(choices.iter().map(String::len)).sum();
+    let constraint = constraint.map(Constraint::size);
+    let size: usize = contents.chain(constraint).sum();
     if size > LONGEST_TEXT {
         let what = format!("a prompt of {size} bytes; {LONGEST_TEXT} are the most");
         return Err(EngineError::Unsupported(what));

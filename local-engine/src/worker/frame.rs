@@ -83,7 +83,7 @@ mod tests {
     use tokio_util::codec::{Decoder, Encoder};
 
     use super::*;
-    use crate::job::Sampling;
+    use crate::job::{Constraint, Sampling};
 
     fn ask(text: &str) -> Ask {
         let messages = vec![Message {
@@ -98,7 +98,7 @@ mod tests {
                 top_p: 0.9,
                 seed: None,
             },
-            choices: Some(["a".to_owned(), "b".to_owned()].into()),
+            constraint: Some(Constraint::JsonSchema(text.into())),
             stop: vec!["\n".into()],
             first_token_within: None,
             tenant: None,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use candle_core::quantized::GgmlDType;
 use local_engine::mistral::Mistral;
 use local_engine::{
-    EngineError, EngineSpec, Event, FinishReason, Job, LocalEngine, Message, Quantization,
+    Constraint, EngineError, EngineSpec, Event, FinishReason, Job, LocalEngine, Message,
+    Quantization,
 };
 
 use crate::checkpoint;
@@ -150,7 +151,7 @@ async fn the_bundled_model_knows_what_it_is_asked() {
         ("set an alarm for seven in the morning", "alarm"),
     ] {
         let mut asked = Job {
-            choices: Some(Arc::clone(&choices)),
+            constraint: Some(Constraint::OneOf(Arc::clone(&choices))),
             ..job(request)
         };
         let system = "Name the intent of the request.";
