@@ -4,10 +4,13 @@
 //! may rely on: exactly one terminal event per generation; statistics in natural logarithms over the
 //! full vocabulary before any mask; compute that stops within one decode step once the stream is dropped.
 
+pub mod architectures;
 #[cfg(any(test, feature = "mistral"))]
 mod decode;
 mod engine;
 mod error;
+#[expect(dead_code, reason = "what reads it comes next")]
+mod inspect;
 mod job;
 #[cfg(feature = "mistral")]
 pub mod mistral;
@@ -16,7 +19,11 @@ mod rates;
 mod relay;
 pub mod scripted;
 mod slots;
+#[cfg_attr(not(feature = "mistral"), expect(dead_code, reason = "for adapters"))]
+mod source;
 mod spec;
+#[cfg_attr(not(feature = "mistral"), expect(dead_code, reason = "for adapters"))]
+mod template;
 pub mod worker;
 
 pub use engine::{

@@ -29,10 +29,7 @@ use crate::spec::EngineSpec;
 
 mod build;
 mod config;
-mod gguf;
 mod probe;
-mod source;
-mod template;
 mod text;
 mod watch;
 

@@ -77,6 +77,30 @@ pub enum Adapter {
     LlamaCpp,
 }
 
+impl Adapter {
+    /// The adapters that compute, in the order in which they are preferred.
+    pub const ALL: [Self; 2] = [Self::Mistralrs, Self::LlamaCpp];
+
+    /// As the configuration names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Mistralrs => "mistralrs",
+            Self::LlamaCpp => "llama-cpp",
+        }
+    }
+
+    /// Whether this build of the program has it.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Auto | Self::Mistralrs => cfg!(feature = "mistral"),
+            Self::LlamaCpp => false,
+        }
+    }
+}
+
 /// Weight format to quantize to while loading. The K formats need rows that 256 divides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,13 +15,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::config::Checkpoint;
-use super::gguf::Header;
 use super::probe::only;
-use super::source::{Source, Weights, hash_files, hash_text};
 use super::text::Text;
+use crate::architectures::{Format, Support, computed_by, support};
 use crate::engine::ModelInfo;
 use crate::error::EngineError;
-use crate::spec::{EngineSpec, Quantization};
+use crate::inspect::gguf::Header;
+use crate::source::{Source, Weights, hash_files, hash_text};
+use crate::spec::{Adapter, EngineSpec, Quantization};
 
 /// Context to assume where the model declares none.
 const USUAL_CONTEXT: u32 = 2048;
@@ -120,6 +121,7 @@ impl Form {
         match &source.weights {
             Weights::Gguf(file) => {
                 let header = Header::read(file)?;
+                check(file, &header)?;
                 Ok(Self {
                     architecture: header.architecture,
                     quantization: header.quantization,
@@ -157,13 +159,27 @@ impl Form {
             }
             (None, Weights::Gguf(file)) => gguf(file, &source.side).build().await,
             (None, Weights::Safetensors(folder, _)) => {
-                return Err(super::source::load(folder, "was not checked"));
+                return Err(crate::source::load(folder, "was not checked"));
             }
         };
         built.map_err(|error| {
             EngineError::Load(format!("the engine refuses these files: {error:#}"))
         })
     }
+}
+
+/// Refuses what the engine would panic on.
+fn check(file: &Path, header: &Header) -> Result<(), EngineError> {
+    let architecture = &header.architecture;
+    let Support::Refuses(why) = support(Adapter::Mistralrs, Format::Gguf, architecture) else {
+        return Ok(());
+    };
+    let known: Vec<_> = computed_by(Adapter::Mistralrs, Format::Gguf).collect();
+    let what = format!(
+        "has the architecture `{architecture}`: {why}. As GGUF the engine computes {}. Use the model's safetensors folder, or another model",
+        known.join(", ")
+    );
+    Err(crate::source::load(file, &what))
 }
 
 fn gguf(file: &Path, side: &Path) -> GgufModelBuilder {

@@ -7,32 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use super::source::load;
+use crate::architectures::{Format, Support, computed_by, support};
 use crate::error::EngineError;
-use crate::spec::Quantization;
-
-/// Classes that mistralrs 0.8.1 computes as text models on a CPU.
-const KNOWN: [&str; 19] = [
-    "DeepseekV2ForCausalLM",
-    "DeepseekV3ForCausalLM",
-    "Gemma2ForCausalLM",
-    "GemmaForCausalLM",
-    "Glm4ForCausalLM",
-    "Glm4MoeForCausalLM",
-    "Glm4MoeLiteForCausalLM",
-    "GraniteMoeHybridForCausalLM",
-    "LlamaForCausalLM",
-    "MistralForCausalLM",
-    "MixtralForCausalLM",
-    "Phi3ForCausalLM",
-    "PhiMoEForCausalLM",
-    "Qwen2ForCausalLM",
-    "Qwen3ForCausalLM",
-    "Qwen3MoeForCausalLM",
-    "Qwen3NextForCausalLM",
-    "SmolLM3ForCausalLM",
-    "Starcoder2ForCausalLM",
-];
+use crate::source::load;
+use crate::spec::{Adapter, Quantization};
 
 /// A folder that the engine can load.
 #[derive(Debug)]
@@ -85,18 +63,16 @@ fn class(config: &Map<String, Value>) -> Option<String> {
 }
 
 fn check(path: &Path, architecture: &str) -> Result<(), EngineError> {
-    if KNOWN.contains(&architecture) {
+    let Support::Refuses(why) = support(Adapter::Mistralrs, Format::Safetensors, architecture)
+    else {
         return Ok(());
-    }
-    let mend = if architecture == "PhiForCausalLM" {
-        "the engine computes Phi-2 only from a GGUF; use that".to_owned()
-    } else {
-        format!("the engine computes {}", KNOWN.join(", "))
     };
-    Err(load(
-        path,
-        &format!("has the architecture `{architecture}`; {mend}"),
-    ))
+    let known: Vec<_> = computed_by(Adapter::Mistralrs, Format::Safetensors).collect();
+    let what = format!(
+        "has the architecture `{architecture}`: {why}. From safetensors the engine computes {}",
+        known.join(", ")
+    );
+    Err(load(path, &what))
 }
 
 fn warn_of_rows(config: &Map<String, Value>, quantization: Option<Quantization>) {

@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use serde_json::Value as Json;
 use tokenizers::Tokenizer;
 
-use super::source::load;
-use super::template::{Template, json, token_text};
 use crate::decode::{Pieces, Trie};
 use crate::error::EngineError;
 use crate::job::{Constraint, Message};
+use crate::source::load;
+use crate::template::{Template, json, token_text};
 
 /// End tokens that a template may use without any file declaring them.
 const USUAL_ENDS: [&str; 5] = [

@@ -9,13 +9,13 @@ use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde_json::Value as Json;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use super::source::load;
 use crate::error::EngineError;
 use crate::job::Message;
+use crate::source::load;
 
 /// A model's chat template with what it may refer to.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(crate) struct Template {
     environment: Environment<'static>,
     source: String,
     begin: String,
@@ -24,7 +24,7 @@ pub(super) struct Template {
 
 impl Template {
     /// Finds the template beside the tokenizer, or takes `built_in`, the one of the weights file.
-    pub(super) fn read(
+    pub(crate) fn read(
         side: &Path,
         config: &Json,
         built_in: Option<String>,
@@ -55,12 +55,12 @@ impl Template {
         })
     }
 
-    pub(super) fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
     /// The prompt for `messages`, up to where the answer begins.
-    pub(super) fn render(&self, messages: &[Message]) -> Result<String, EngineError> {
+    pub(crate) fn render(&self, messages: &[Message]) -> Result<String, EngineError> {
         let context = context! {
             messages => messages,
             add_generation_prompt => true,
@@ -93,7 +93,7 @@ fn in_config(value: &Json) -> Option<String> {
 }
 
 /// A special token: plain text, or an object with its text in `content`.
-pub(super) fn token_text(value: &Json) -> Option<String> {
+pub(crate) fn token_text(value: &Json) -> Option<String> {
     value
         .as_str()
         .or_else(|| value.get("content")?.as_str())
@@ -101,7 +101,7 @@ pub(super) fn token_text(value: &Json) -> Option<String> {
 }
 
 /// A JSON file, where there is one.
-pub(super) fn json(path: &Path) -> Option<Json> {
+pub(crate) fn json(path: &Path) -> Option<Json> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 

@@ -11,15 +11,15 @@ use crate::spec::EngineSpec;
 
 /// A model's files, all of them present.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) weights: Weights,
+pub(crate) struct Source {
+    pub(crate) weights: Weights,
     /// Folder of the tokenizer and the chat template.
-    pub(super) side: PathBuf,
+    pub(crate) side: PathBuf,
 }
 
 /// The weights' form.
 #[derive(Debug, Clone)]
-pub(super) enum Weights {
+pub(crate) enum Weights {
     Gguf(PathBuf),
     /// A folder with `config.json`, and its weight files in order of their names.
     Safetensors(PathBuf, Vec<PathBuf>),
@@ -27,7 +27,7 @@ pub(super) enum Weights {
 
 impl Source {
     /// Finds the files that `spec` names.
-    pub(super) fn locate(spec: &EngineSpec) -> Result<Self, EngineError> {
+    pub(crate) fn locate(spec: &EngineSpec) -> Result<Self, EngineError> {
         let path = fs::canonicalize(&spec.path)
             .map_err(|error| load(&spec.path, &format!("cannot be opened: {error}")))?;
         let weights = if path.is_dir() {
@@ -47,7 +47,7 @@ impl Source {
         Ok(Self { weights, side })
     }
 
-    pub(super) fn files(&self) -> &[PathBuf] {
+    pub(crate) fn files(&self) -> &[PathBuf] {
         match &self.weights {
             Weights::Gguf(file) => std::slice::from_ref(file),
             Weights::Safetensors(_, files) => files,
@@ -102,12 +102,12 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 }
 
 /// An error about `path` that says what to mend.
-pub(super) fn load(path: &Path, what: &str) -> EngineError {
+pub(crate) fn load(path: &Path, what: &str) -> EngineError {
     EngineError::Load(format!("{} {what}", path.display()))
 }
 
 /// SHA-256 of the files' contents one after the other, lower-case hex.
-pub(super) fn hash_files(files: &[PathBuf]) -> Result<String, EngineError> {
+pub(crate) fn hash_files(files: &[PathBuf]) -> Result<String, EngineError> {
     let mut hasher = Sha256::new();
     for path in files {
         let file = File::open(path).map_err(|error| load(path, &error.to_string()))?;
@@ -117,7 +117,7 @@ pub(super) fn hash_files(files: &[PathBuf]) -> Result<String, EngineError> {
 }
 
 /// SHA-256 of `text`, lower-case hex.
-pub(super) fn hash_text(text: &str) -> String {
+pub(crate) fn hash_text(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
