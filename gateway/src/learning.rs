@@ -20,6 +20,7 @@ mod practice;
 mod priority;
 mod state;
 mod store;
+mod text_judge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use parking_lot::Mutex;
 use router_policies::{AuditPlan, Fingerprint, RiskTarget, Route};
 
 use crate::app::App;
-use crate::ledger::{Decision, Document, Draw, Ledger, LedgerError, Origin};
+use crate::ledger::{Decision, Document, Draw, Ledger, LedgerError};
 use crate::snapshot::Snapshot;
 use audit::Auditor;
 use background::Background;
@@ -46,9 +47,10 @@ pub use store::{StoreError, load_certificates, save_certificate};
 
 pub(crate) use audit::{Audit, Drawn, Lot, Question};
 pub(crate) use controller::{Controller, Ruling, Standing, Ticket};
-pub(crate) use lesson::Judged;
+pub(crate) use lesson::{Comparison, Judged};
 pub(crate) use practice::Practice;
 pub(crate) use priority::ClientDraft;
+pub(crate) use text_judge::FreeLabel;
 
 /// The part of the gateway that learns while it serves.
 #[derive(Debug)]
@@ -65,8 +67,8 @@ pub struct Learning {
 /// What an exchange teaches after its end.
 #[derive(Debug)]
 pub(crate) enum Aftermath {
-    /// A draft was judged and not used; the upstream said this.
-    Compare(Box<Judged>, Said),
+    /// A draft was judged and not used; the upstream said something.
+    Compare(Box<Comparison>),
     /// No draft was made, or none to its end; one shall be.
     Practise(Box<Practice>),
     /// A draft was accepted, and the lot fell on it.
@@ -193,9 +195,8 @@ impl Learning {
     pub(crate) fn after(app: &Arc<App>, aftermath: Aftermath) {
         let (app, background) = (Arc::clone(app), &app.learning().background);
         match aftermath {
-            Aftermath::Compare(judged, said) => background.spawn(async move {
-                let label = app.learning().label(judged, &said, Origin::Escalation);
-                label.await;
+            Aftermath::Compare(comparison) => background.spawn(async move {
+                comparison.run(&app).await;
                 Self::tend(&app);
             }),
             Aftermath::Practise(practice) => background.spawn(async move {

@@ -25,13 +25,13 @@ pub use entry::{
 };
 pub use error::LedgerError;
 pub use evidence::{
-    ACCEPT, Decision, Disagreement, Document, DocumentKind, Draw, Evidence, Label, LabelRow, Mode,
-    Origin, Purpose, Recomputed, RepeatRow, StoppedAt, Turn, content_id,
+    ACCEPT, Decision, Disagreement, Document, DocumentKind, Draw, Evidence, JudgingRow, Label,
+    LabelRow, Mode, Origin, Preferred, Purpose, Recomputed, RepeatRow, StoppedAt, Turn, content_id,
 };
 pub use money::{ParseUsdError, Usd};
 pub use rates::{Catalog, LocalRate, Price, Pricing, Rates, Usage};
 pub use store::{Health, Ledger, Opened, read_only};
 pub use url::LedgerUrl;
 
-pub(crate) use evidence::is_kept as keeps_evidence;
+pub(crate) use evidence::{has_table, is_kept as keeps_evidence};
 pub(crate) use store::writer_is_alive;

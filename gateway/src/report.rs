@@ -37,7 +37,7 @@ mod tests;
 
 pub(crate) use facts::{each, money, value, word};
 
-pub use lessons::{Lessons, Turned};
+pub use lessons::{Agreement, Judgings, Lessons, Turned};
 
 /// What to report.
 #[derive(Clone, Copy, Debug, Default)]

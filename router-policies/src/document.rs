@@ -26,7 +26,7 @@ mod tests;
 pub use detector::DetectorDocument;
 pub use fields::{
     ActionDocument, AuditDocument, BudgetAction, BudgetDocument, BudgetPeriod, CacheDocument,
-    CommitDocument, FieldsDocument, RiskDocument, UpstreamDocument,
+    CommitDocument, FieldsDocument, RiskDocument, TextJudgeDocument, UpstreamDocument,
 };
 pub use local::{AnswerDocument, ExampleDocument, LocalDocument, PromptDocument, SamplingDocument};
 pub use matching::{

@@ -326,6 +326,15 @@ pub enum PolicyProblem {
     /// Audits that are too rare to tell anything.
     #[error(transparent)]
     RareAudits(#[from] AuditPlanError),
+    /// A judge of texts on a route whose answers are compared without one.
+    #[error(
+        "a judge compares free texts, and this route's answers have a form by which they are compared; remove `judge`, \
+         or answer with `text`"
+    )]
+    JudgeWithoutText,
+    /// A judge that is never asked.
+    #[error("a judge of 0 % of the pairs judges nothing; raise `share`, or remove `judge`")]
+    JudgeOfNothing,
     /// The upstream's model is empty.
     #[error("the model is empty; write it as the upstream calls it")]
     EmptyModel,

@@ -45,7 +45,8 @@ pub use document::{
     BudgetPeriod, CacheDocument, CommitDocument, DetectorDocument, ExampleDocument, FieldsDocument,
     LocalDocument, MatchDocument, Modality, OneOrMany, PolicyDocument, PresetDocument,
     PrivateDocument, PromptDocument, RangeDocument, ResponseFormat, RiskDocument, RouteDocument,
-    SamplingDocument, SplitDocument, TextMatch, ToolsDocument, UnmatchedDocument, UpstreamDocument,
+    SamplingDocument, SplitDocument, TextJudgeDocument, TextMatch, ToolsDocument,
+    UnmatchedDocument, UpstreamDocument,
 };
 pub use error::{MatchProblem, PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn, prove};
@@ -57,7 +58,7 @@ pub use matcher::{Checked, Facts, Glob, HeaderLookup, Matcher, Partial};
 pub use policy::{
     Action, Answer, Arm, Asker, Audit, Budget, Commit, Considered, Egress, Example, Explanation,
     LocalPlan, ModelRef, Names, Pattern, Pin, Policy, PolicyNotice, PolicyWarning, PromptAdditions,
-    Route, Sampling, Schema, Split, StickyBy, Trust, nearest,
+    Route, Sampling, Schema, Split, StickyBy, TextJudge, Trust, nearest,
 };
 pub use privacy::{BuiltIn, Detector, DetectorError, DetectorName, Detectors, Finding};
 pub use replay::{

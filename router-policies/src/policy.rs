@@ -18,7 +18,7 @@ pub use egress::Egress;
 pub use explain::{Considered, Explanation};
 pub use local::{Example, LocalPlan, PromptAdditions, Sampling};
 pub use nearest::nearest;
-pub use route::{Action, Audit, Budget, Commit, ModelRef, Pin, Route, Trust};
+pub use route::{Action, Audit, Budget, Commit, ModelRef, Pin, Route, TextJudge, Trust};
 pub use split::{Arm, Asker, Split, StickyBy};
 pub use warning::{PolicyNotice, PolicyWarning};
 

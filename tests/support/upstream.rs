@@ -44,6 +44,8 @@ pub struct Received {
 #[derive(Debug)]
 struct Stage {
     script: Mutex<VecDeque<Reply>>,
+    /// Replies to whatever the script does not.
+    answer: fn(&Value) -> Reply,
     received: Mutex<Vec<Received>>,
     connections: AtomicUsize,
     arrived: watch::Sender<usize>,
@@ -57,12 +59,26 @@ impl ScriptedUpstream {
     /// # Panics
     /// If there is no free port.
     pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+        let beyond = |_: &Value| Reply::error(501, "the script has no more replies");
+        Self::staged(script.into_iter().collect(), beyond).await
+    }
+
+    /// Starts one that answers every body with what `answer` makes of it.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    pub async fn answering(answer: fn(&Value) -> Reply) -> Self {
+        Self::staged(VecDeque::new(), answer).await
+    }
+
+    async fn staged(script: VecDeque<Reply>, answer: fn(&Value) -> Reply) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a port for the upstream");
         let address = listener.local_addr().expect("the upstream's address");
         let stage = Arc::new(Stage {
-            script: Mutex::new(script.into_iter().collect()),
+            script: Mutex::new(script),
+            answer,
             received: Mutex::new(Vec::new()),
             connections: AtomicUsize::new(0),
             arrived: watch::Sender::new(0),

@@ -93,7 +93,12 @@ fn egress_table(config: &Config) -> Table {
         "as model",
         "priced",
     ]);
-    for Egress { route, reaches } in config.policy.egress() {
+    for Egress {
+        route,
+        reaches,
+        judge,
+    } in config.policy.egress()
+    {
         let id = route.id();
         let local = route.local.as_ref().map_or("-", |plan| plan.model.as_str());
         let first = [id.as_ref(), route.action.as_str(), local];
@@ -109,6 +114,11 @@ fn egress_table(config: &Config) -> Table {
                 .into_iter()
                 .chain([host.as_str(), &target.model, priced]);
             table.add_row(cells);
+        }
+        if let Some(judge) = judge {
+            let (host, priced) = target_cells(config, judge);
+            let host = host + ", to compare answers" + &unless_found(&route.pin);
+            table.add_row(["", "", "", host.as_str(), &judge.model, priced]);
         }
     }
     table

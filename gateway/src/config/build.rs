@@ -305,7 +305,8 @@ impl Builder<'_> {
             }
         });
         for (route, bound) in bounded {
-            for model in route.chain() {
+            let judge = route.text_judge.as_ref().map(|judge| &judge.model);
+            for model in route.chain().chain(judge) {
                 if catalog.rates(&model.upstream, &model.model).is_none() {
                     self.problem(
                         format!("upstreams.{}.prices", model.upstream),

@@ -1,10 +1,10 @@
 //! What becomes of a judged draft's label: told for free, drawn for an audit, or not looked for.
 
-use router_policies::{Label, LabelSampling, Probability, Verdict};
+use router_policies::{Label, Probability, Verdict};
 
 use super::Exchange;
 use super::judging::Judgement;
-use crate::learning::{Drawn, Judged, Learning, Lot, Ticket};
+use crate::learning::{Drawn, FreeLabel, Judged, Learning, Lot, Ticket};
 use crate::ledger::Draw;
 
 /// An accepted draft that is to be audited.
@@ -23,6 +23,8 @@ pub(super) struct DrawResult {
     pub(super) right: Option<Drawn>,
     /// Where the label is waited for, if there will be one.
     pub(super) ticket: Option<Ticket>,
+    /// Whether a draft that is not used is to be compared.
+    pub(super) wanted: bool,
 }
 
 impl Exchange {
@@ -40,7 +42,7 @@ impl Exchange {
             return DrawResult::default();
         };
         if !accepted {
-            return escalated(judgement);
+            return self.free_label(judgement);
         }
         let (propensity, ticket) = match judgement.learnt.take() {
             Some((sampling, ticket)) => (sampling.propensity, Some(ticket)),
@@ -68,6 +70,23 @@ impl Exchange {
             booked: Some((propensity, draw)),
             right,
             ticket,
+            wanted: false,
+        }
+    }
+
+    /// The label of an escalated draft comes for free, but for a judge.
+    fn free_label(&self, judgement: &mut Judgement) -> DrawResult {
+        let (p_bad, learnt) = (judgement.assessment.p_bad, judgement.learnt.take());
+        let FreeLabel {
+            ticket,
+            wanted,
+            booked,
+        } = self.app.learning().free_label(&self.route, p_bad, learnt);
+        DrawResult {
+            booked,
+            right: None,
+            ticket,
+            wanted,
         }
     }
 
@@ -75,24 +94,11 @@ impl Exchange {
     fn declared_share(&self, judgement: &Judgement) -> Probability {
         let open = self.app.learning().audits_open(&self.route);
         let plan = Learning::audit_plan(&self.route).filter(|_| open);
-        plan.map_or(Probability::ZERO, |plan| {
+        let chance = plan.map_or(Probability::ZERO, |plan| {
             plan.share(judgement.assessment.p_bad, judgement.declared_limit())
-        })
-    }
-}
-
-/// The label of an escalated draft comes for free; one that failed its checks is never accepted, whatever its label.
-fn escalated(judgement: &mut Judgement) -> DrawResult {
-    let ticket = match judgement.learnt.take() {
-        Some((LabelSampling { .. }, ticket)) if judgement.assessment.p_bad < Probability::ONE => {
-            Some(ticket)
-        }
-        Some((_, ticket)) => unseen(Some(ticket), Label::NotDrawn),
-        None => None,
-    };
-    DrawResult {
-        ticket,
-        ..DrawResult::default()
+        });
+        let judge = self.route.text_judge.as_ref();
+        judge.map_or(chance, |judge| chance.and(judge.share))
     }
 }
 

@@ -8,7 +8,10 @@ use super::Exchange;
 use super::decide::Escalation;
 use super::draw::ToAudit;
 use crate::app::App;
-use crate::learning::{Aftermath, Audit, Collected, Judged, Learning, Practice, Question, Said};
+use crate::egress::EgressPermit;
+use crate::learning::{
+    Aftermath, Audit, Collected, Comparison, Judged, Learning, Practice, Question, Said,
+};
 use crate::ledger::{Account, Draw, Purpose, Receipt};
 use crate::openai::ChatRequest;
 use crate::snapshot::Snapshot;
@@ -35,6 +38,7 @@ pub(super) struct Remains {
     route: Arc<Route>,
     request: ChatRequest,
     system: String,
+    permit: Option<EgressPermit>,
 }
 
 impl Exchange {
@@ -60,6 +64,7 @@ impl Exchange {
     /// The account, and what learning needs of the rest.
     pub(super) fn part(self) -> (Account, Remains) {
         let remains = Remains {
+            permit: self.clearance.permit().ok().cloned(),
             app: self.app,
             snapshot: self.snapshot,
             route: self.route,
@@ -103,7 +108,15 @@ impl Leaves {
                     receipt,
                 },
             })),
-            (Self::Discarded(judged), Some(said)) => Aftermath::Compare(judged, said),
+            (Self::Discarded(judged), Some(said)) => Aftermath::Compare(Box::new(Comparison {
+                judged,
+                said,
+                snapshot: remains.snapshot,
+                route: remains.route,
+                request: remains.request,
+                receipt,
+                permit: remains.permit,
+            })),
             (Self::Practice(purpose), Some(said)) => Aftermath::Practise(Box::new(Practice {
                 snapshot: remains.snapshot,
                 route: remains.route,
@@ -112,6 +125,7 @@ impl Leaves {
                 receipt,
                 said,
                 purpose,
+                permit: remains.permit,
             })),
         };
         Learning::after(&app, aftermath);

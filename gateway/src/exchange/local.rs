@@ -159,7 +159,7 @@ impl Exchange {
                 LocalResult::Escalate(Escalation {
                     reason,
                     confidence,
-                    judged: Some(judged),
+                    judged: Some(judged).filter(|_| drawn.wanted),
                 })
             }
         }

@@ -1,5 +1,6 @@
 //! Audits: which accepted answers are checked, and what that may cost.
 
+mod call;
 mod purse;
 mod work;
 
@@ -18,6 +19,7 @@ use self::purse::{Purses, Reserved};
 use crate::egress::EgressPermit;
 use crate::ledger::{Draw, Ledger, LedgerError, Price};
 
+pub(super) use call::Call;
 pub(crate) use work::{Audit, Question};
 
 /// Most audits that wait or run. Each holds a request in memory.
@@ -93,6 +95,24 @@ impl Auditor {
         self.purses.shown(today())
     }
 
+    /// A turn to ask an upstream, to be held while it is asked.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // Never closed.
+        Arc::clone(&self.asking).acquire_owned().await.ok()
+    }
+
+    /// Takes the money for a question that may cost `worst` out of what the route's audits may cost today.
+    ///
+    /// # Errors
+    /// What stands in its way.
+    pub(super) fn pay(&self, route: &Route, worst: Price) -> Result<Option<Reserved>, Draw> {
+        let most = route.audit.and_then(|audit| audit.max_cost_per_day);
+        let Some(most) = most else { return Ok(None) };
+        let worst = worst.exact().ok_or(Draw::Unpriced)?;
+        let reserved = self.purses.reserve(&route.id(), today(), most, worst);
+        reserved.map(Some).ok_or(Draw::Capped)
+    }
+
     /// Draws, and takes what an audit needs.
     pub(super) fn draw(&self, lot: &Lot<'_>, stopping: bool) -> (Draw, Option<Drawn>) {
         if self.uniform() >= lot.propensity.get() {
@@ -110,17 +130,9 @@ impl Auditor {
         } else {
             lot.worst
         };
-        let most = lot.route.audit.and_then(|audit| audit.max_cost_per_day);
-        let money = match (most, worst.exact()) {
-            (None, _) => None,
-            (Some(_), None) => return (Draw::Unpriced, None),
-            (Some(most), Some(worst)) => {
-                let reserved = self.purses.reserve(&lot.route.id(), today(), most, worst);
-                match reserved {
-                    Some(reserved) => Some(reserved),
-                    None => return (Draw::Capped, None),
-                }
-            }
+        let money = match self.pay(lot.route, worst) {
+            Ok(money) => money,
+            Err(draw) => return (draw, None),
         };
         let drawn = Drawn {
             permit: lot.permit.clone(),

@@ -17,6 +17,9 @@ use serde_json::Value;
 
 pub use said::{Called, Collected, Said};
 
+/// The word of the comparison that goes by the words of free texts.
+pub(super) const TEXT: &str = "text";
+
 /// What a comparison found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Compared {
@@ -71,7 +74,7 @@ pub fn compare(shape: &Answer, one: &Said, other: &Said, strictness: &Strictness
         }
         Answer::Text => match text::number_likeness(one, other, strictness.number) {
             Some(likeness) => found("number", likeness, 1.0),
-            None => found("text", text::likeness(one, other), strictness.text_f1),
+            None => found(TEXT, text::likeness(one, other), strictness.text_f1),
         },
     }
 }

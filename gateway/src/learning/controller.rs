@@ -161,8 +161,8 @@ impl Controller {
                 None => Beginning::Nothing,
             };
             state.begin_anew(settings, beginning);
-        } else if (now.audits, now.raises) != (settings.audits, settings.raises) {
-            state.learner.audit_by(settings.audits, settings.raises);
+        } else if now != settings {
+            state.learner.sample_by(&settings);
         }
     }
 

@@ -221,6 +221,7 @@ fn settings_of(route: &Route, target: RiskTarget) -> LiveSettings {
     LiveSettings {
         audits: plan_of(route).unwrap_or_default(),
         raises: !route.early_abort,
+        bought: route.text_judge.as_ref().map(|judge| judge.share),
         ..LiveSettings::new(target)
     }
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_engine::{Health, LocalEngine};
-use router_policies::{Action, Label, LabelSampling, LocalPlan, Route};
+use router_policies::{Action, LocalPlan, Route};
 use tokio_util::sync::CancellationToken;
 
-use super::Learning;
 use super::compare::Said;
-use super::controller::Ticket;
 use super::lesson::Judged;
+use super::text_judge::Hearing;
 use crate::app::App;
+use crate::egress::EgressPermit;
 use crate::exchange::{
     Drafted, Examined, Judging, NoDraft, Subject, Task, draft, end_of, examine, job_for,
     local_plan, shape_for,
@@ -40,6 +40,8 @@ pub(crate) struct Practice {
     pub(crate) said: Said,
     /// What the draft is made for.
     pub(crate) purpose: Purpose,
+    /// The right to show the request to a judge.
+    pub(crate) permit: Option<EgressPermit>,
 }
 
 /// How often a draft is tried that clients interrupt.
@@ -77,7 +79,7 @@ impl Practice {
             return;
         };
         let precedence = app.learning().precedence(&plan.model);
-        let _turn = precedence.learner().await;
+        let turn = precedence.learner().await;
         for _ in 0..TRIES {
             precedence.free().await;
             let attempt = tokio::select! {
@@ -102,6 +104,8 @@ impl Practice {
                     let (usage, busy) = (drafted.usage, drafted.usage.busy);
                     let end = end_of(AttemptOutcome::Answered, &usage, busy, None);
                     guard.finish(end).await;
+                    // What is left does not take the model.
+                    drop(turn);
                     self.learn(app, engine, plan, *drafted).await;
                     return;
                 }
@@ -165,16 +169,20 @@ impl Practice {
             features: drafted.features,
             failed,
         };
-        let decision = judging.decision(subject, &judgement, None);
-        let ticket = drawn(learning, judgement.learnt.take());
+        let p_bad = judgement.assessment.p_bad;
+        let free = learning.free_label(&self.route, p_bad, judgement.learnt.take());
+        let decision = judging.decision(subject, &judgement, free.booked);
         let judged = Box::new(Judged {
             exchange: decision.exchange,
             purpose: self.purpose,
             shape,
             said: Said::text(text),
-            ticket,
+            ticket: free.ticket,
         });
         learning.keep(judging.documents(&judgement), decision).await;
+        if !free.wanted {
+            return;
+        }
         let origin = match self.purpose {
             Purpose::Redo => Origin::FinishedAbort,
             Purpose::Answer | Purpose::Learning if self.route.action == Action::Shadow => {
@@ -182,17 +190,14 @@ impl Practice {
             }
             Purpose::Answer | Purpose::Learning => Origin::Escalation,
         };
-        learning.label(judged, &self.said, origin).await;
+        let hearing = self.permit.as_ref().map(|permit| Hearing {
+            app,
+            permit,
+            snapshot: &self.snapshot,
+            route: &self.route,
+            request: &self.request,
+            receipt: &self.receipt,
+        });
+        learning.label(judged, &self.said, origin, hearing).await;
     }
-}
-
-/// Where the label is waited for. While nothing is proven every label counts; afterwards those that the lot falls on, as if
-/// the draft had been made for the client.
-fn drawn(learning: &Learning, learnt: Option<(LabelSampling, Ticket)>) -> Option<Ticket> {
-    let (sampling, ticket) = learnt?;
-    if sampling.draws(learning.uniform()) {
-        return Some(ticket);
-    }
-    ticket.settle(Label::NotDrawn);
-    None
 }

@@ -17,8 +17,8 @@ mod recompute;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use recompute::is_kept;
 pub use recompute::{Disagreement, Evidence, Label, Recomputed};
+pub(crate) use recompute::{has_table, is_kept};
 
 words! {
     /// What a draft was made for.
@@ -79,6 +79,20 @@ words! {
 }
 
 words! {
+    /// What a judge of texts said of a draft and the upstream's answer.
+    Preferred {
+        /// The draft is better.
+        Draft = "draft",
+        /// The upstream's answer is.
+        Upstream = "upstream",
+        /// Neither is.
+        Tie = "tie",
+        /// It did not say one of its words.
+        Unreadable = "unreadable",
+    }
+}
+
+words! {
     /// What kind of document the ledger keeps by its content.
     DocumentKind {
         /// A certificate: scorer, threshold and what they prove.
@@ -126,8 +140,8 @@ pub struct Decision {
     pub verdict: &'static str,
     /// Where it was stopped, if it was.
     pub stopped: Option<StoppedAt>,
-    /// Chance of a label and what became of the draw: of an audit for accepted answers, of being made again to its end for drafts that were
-    /// stopped.
+    /// Chance of a label and what became of the draw: of an audit for accepted answers, of being made again to its end for
+    /// drafts that were stopped, of being compared at all for escalated ones where a judge compares.
     pub audit: Option<(Probability, Draw)>,
     /// When.
     pub at: Timestamp,
@@ -162,6 +176,21 @@ pub struct RepeatRow {
     pub differs: bool,
     /// The comparison that said so.
     pub comparator: &'static str,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One word of a judge of texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgingRow {
+    /// The exchange.
+    pub exchange: ExchangeId,
+    /// Which of its drafts.
+    pub purpose: Purpose,
+    /// Whether the judge read the draft before the upstream's answer.
+    pub draft_first: bool,
+    /// What it said.
+    pub preferred: Preferred,
     /// When.
     pub at: Timestamp,
 }
@@ -221,5 +250,6 @@ pub(super) enum EvidenceRow {
     Decision(Box<Decision>),
     Label(LabelRow),
     Repeat(RepeatRow),
+    Judging(JudgingRow),
     Turn(Turn),
 }

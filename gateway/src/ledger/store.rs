@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::account::Account;
 use super::entry::{Attempt, AttemptRow, ExchangeId, Opening, SettlementRow};
 use super::error::LedgerError;
-use super::evidence::{Decision, Document, EvidenceRow, LabelRow, RepeatRow, Turn};
+use super::evidence::{Decision, Document, EvidenceRow, JudgingRow, LabelRow, RepeatRow, Turn};
 use super::url::LedgerUrl;
 
 mod connection;
@@ -166,6 +166,11 @@ impl Ledger {
     /// Records whether the upstream contradicted itself.
     pub async fn repeated(&self, repeat: RepeatRow) {
         self.evidence(EvidenceRow::Repeat(repeat)).await;
+    }
+
+    /// Records a word of a judge of texts.
+    pub async fn judged(&self, judging: JudgingRow) {
+        self.evidence(EvidenceRow::Judging(judging)).await;
     }
 
     /// Records that a route began to answer locally, or stopped.

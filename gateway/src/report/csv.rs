@@ -22,7 +22,7 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     String::from_utf8(bytes).map_err(|error| failed(&error))
 }
 
-const COLUMNS: [&str; 33] = [
+const COLUMNS: [&str; 40] = [
     "requests",
     "local",
     "escalated",
@@ -55,10 +55,17 @@ const COLUMNS: [&str; 33] = [
     "stopped",
     "finished",
     "stopped_wrongly",
+    "repeats_differ_by",
+    "judged",
+    "judged_again",
+    "judge_contradicted",
+    "judge_decided",
+    "judge_for_first",
+    "judge_unreadable",
     "reasons",
 ];
 
-fn cells(row: &Row) -> [String; 34] {
+fn cells(row: &Row) -> [String; 41] {
     [
         guarded(&row.group),
         row.requests.to_string(),
@@ -99,6 +106,13 @@ fn cells(row: &Row) -> [String; 34] {
         row.lessons.stopped.to_string(),
         row.lessons.finished.to_string(),
         row.lessons.stopped_wrongly.to_string(),
+        guarded(&repeats(row)),
+        row.lessons.judgings.pairs.to_string(),
+        row.lessons.judgings.again.to_string(),
+        row.lessons.judgings.contradicted.to_string(),
+        row.lessons.judgings.decided.to_string(),
+        row.lessons.judgings.first.to_string(),
+        row.lessons.judgings.unreadable.to_string(),
         guarded(&reasons(row)),
     ]
 }
@@ -107,6 +121,15 @@ fn ratio(share: Option<Decimal>) -> String {
     share
         .map(|share| share.round_dp(6).normalize().to_string())
         .unwrap_or_default()
+}
+
+fn repeats(row: &Row) -> String {
+    let known = row.lessons.comparators.iter();
+    let counted: Vec<_> = known
+        .filter(|(_, found)| found.repeats > 0)
+        .map(|(word, found)| format!("{word}: {} of {}", found.repeats_differ, found.repeats))
+        .collect();
+    counted.join("; ")
 }
 
 fn reasons(row: &Row) -> String {

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Value, json};
 
-use super::{Report, ReportError, Row, Turned};
+use super::{Agreement, Lessons, Report, ReportError, Row, Turned};
 
 /// Pretty-printed, with a newline at the end.
 pub(super) fn render(report: &Report) -> Result<String, ReportError> {
@@ -68,12 +68,34 @@ fn row_json(row: &Row, group: Option<&str>) -> Value {
         "stopped": row.lessons.stopped,
         "finished": row.lessons.finished,
         "stopped_wrongly": row.lessons.stopped_wrongly,
+        "comparators": comparators(&row.lessons),
+        "judged": row.lessons.judgings.pairs,
+        "judged_again": row.lessons.judgings.again,
+        "judge_contradicted": row.lessons.judgings.contradicted,
+        "judge_decided": row.lessons.judgings.decided,
+        "judge_for_first": row.lessons.judgings.first,
+        "judge_unreadable": row.lessons.judgings.unreadable,
         "reasons": row.reasons,
     });
     if let Value::Object(figures) = figures {
         object.extend(figures);
     }
     Value::Object(object)
+}
+
+fn comparators(lessons: &Lessons) -> Value {
+    let of = |agreement: &Agreement| {
+        json!({
+            "audits": agreement.audits,
+            "audits_bad": agreement.audits_bad,
+            "repeats": agreement.repeats,
+            "repeats_differ": agreement.repeats_differ,
+        })
+    };
+    let comparators = lessons.comparators.iter();
+    comparators
+        .map(|(word, found)| (word.clone(), of(found)))
+        .collect()
 }
 
 fn turn(turn: &Turned) -> Value {

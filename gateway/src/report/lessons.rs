@@ -1,6 +1,12 @@
 //! What was learnt in a period: labels, audits, and the routes that began or stopped answering locally.
 
-use std::collections::HashMap;
+mod comparators;
+mod judgings;
+
+pub use comparators::Agreement;
+pub use judgings::Judgings;
+
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::Transaction;
@@ -10,7 +16,7 @@ use super::facts::{each, value, word};
 use crate::ledger::{ACCEPT, LedgerError, Mode, Origin, Purpose, keeps_evidence};
 
 /// Counts of what was learnt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lessons {
     /// Drafts of which it became known whether the upstream served better, audits among them.
     pub labels: u64,
@@ -28,6 +34,10 @@ pub struct Lessons {
     pub finished: u64,
     /// Those among these that would have been accepted.
     pub stopped_wrongly: u64,
+    /// Audits and repeats, by the word of the comparison.
+    pub comparators: BTreeMap<String, Agreement>,
+    /// What judges of texts said, and how far they can be trusted.
+    pub judgings: Judgings,
 }
 
 impl Lessons {
@@ -40,6 +50,15 @@ impl Lessons {
         self.stopped += more.stopped;
         self.finished += more.finished;
         self.stopped_wrongly += more.stopped_wrongly;
+        for (comparator, agreement) in &more.comparators {
+            let known = self.comparators.entry(comparator.clone());
+            known.or_default().add(agreement);
+        }
+        self.judgings.add(&more.judgings);
+    }
+
+    fn comparator(&mut self, word: String) -> &mut Agreement {
+        self.comparators.entry(word).or_default()
     }
 
     /// How often accepted answers differ from the upstream's, as a multiple of how often the upstream differs from
@@ -74,7 +93,8 @@ pub(super) fn load(
     if !keeps_evidence(snapshot)? {
         return Ok(lessons);
     }
-    let sql = "SELECT exchange_id, origin, bad FROM labels JOIN exchanges ON id = exchange_id
+    let sql =
+        "SELECT exchange_id, origin, bad, comparator FROM labels JOIN exchanges ON id = exchange_id
          WHERE started_us >= ?1 AND started_us < ?2";
     each(snapshot, sql, period, |row| {
         let origin = word(row, 1, "the origin of a label", Origin::from_word)?;
@@ -84,15 +104,19 @@ pub(super) fn load(
         if origin == Some(Origin::Audit) {
             lesson.audits += 1;
             lesson.audits_bad += u64::from(bad);
+            lesson.comparator(value(row, 3)?).audited(bad);
         }
         Ok(())
     })?;
-    let sql = "SELECT exchange_id, differs FROM repeats JOIN exchanges ON id = exchange_id
+    let sql =
+        "SELECT exchange_id, differs, comparator FROM repeats JOIN exchanges ON id = exchange_id
          WHERE started_us >= ?1 AND started_us < ?2";
     each(snapshot, sql, period, |row| {
         let lesson = lessons.entry(value(row, 0)?).or_default();
         lesson.repeats += 1;
-        lesson.repeats_differ += u64::from(value::<bool>(row, 1)?);
+        let differs: bool = value(row, 1)?;
+        lesson.repeats_differ += u64::from(differs);
+        lesson.comparator(value(row, 2)?).repeated(differs);
         Ok(())
     })?;
     let sql = "SELECT exchange_id, purpose, verdict FROM decisions JOIN exchanges ON id = exchange_id
@@ -106,6 +130,7 @@ pub(super) fn load(
         lesson.stopped_wrongly += u64::from(again && accepted);
         Ok(())
     })?;
+    judgings::load(snapshot, period, &mut lessons)?;
     Ok(lessons)
 }
 

@@ -1,12 +1,14 @@
 //! The report for people.
 
+mod learnt;
+
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Lessons, Report, Row, Turned};
+use super::{Report, Row, Turned};
 use crate::ledger::{BaselineMethod, Mode};
 
 /// Columns of a terminal that we do not know.
@@ -146,8 +148,10 @@ fn notes(report: &Report) -> Vec<(char, String)> {
         lost(totals),
         hung_up(totals),
         reasons(totals),
-        lessons(&totals.lessons),
-        stops(&totals.lessons),
+        learnt::lessons(&totals.lessons),
+        learnt::comparators(&totals.lessons),
+        learnt::judgings(&totals.lessons),
+        learnt::stops(&totals.lessons),
     ];
     notes.extend(more.into_iter().flatten().map(|note| (' ', note)));
     notes.extend(report.turns.iter().map(|turned| ('!', turn(turned))));
@@ -227,50 +231,6 @@ fn reasons(totals: &Row) -> Option<String> {
         .map(|(reason, count)| format!("{} {count}", printable(reason)))
         .collect();
     (!counts.is_empty()).then(|| format!("Reasons: {}.", counts.join(", ")))
-}
-
-/// What was learnt, and how far the comparison itself can be trusted.
-fn lessons(lessons: &Lessons) -> Option<String> {
-    let Lessons {
-        labels,
-        audits,
-        audits_bad,
-        repeats,
-        repeats_differ,
-        ..
-    } = lessons;
-    let noise = match lessons.against_noise() {
-        Some(ratio) => format!(
-            "; the upstream contradicted itself in {repeats_differ} of {repeats}, so differences are {} times its \
-             own",
-            ratio.round_dp(2).normalize()
-        ),
-        None if *repeats > 0 => {
-            format!("; the upstream contradicted itself in {repeats_differ} of {repeats}")
-        }
-        None => String::new(),
-    };
-    (*labels > 0).then(|| {
-        format!(
-            "Learnt from {labels} drafts; {audits_bad} of {audits} audited answers differed{noise}."
-        )
-    })
-}
-
-/// Drafts that were given up, and what is known of how they would have ended.
-fn stops(lessons: &Lessons) -> Option<String> {
-    let Lessons {
-        stopped,
-        finished,
-        stopped_wrongly,
-        ..
-    } = lessons;
-    (*stopped > 0).then(|| {
-        format!(
-            "Gave up {stopped} drafts before their end; of {finished} that were made again, {stopped_wrongly} would have been \
-             accepted."
-        )
-    })
 }
 
 fn turn(turn: &Turned) -> String {

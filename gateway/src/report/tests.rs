@@ -145,6 +145,13 @@ fn json_is_what_programs_were_promised() {
       "stopped": 0,
       "finished": 0,
       "stopped_wrongly": 0,
+      "comparators": {},
+      "judged": 0,
+      "judged_again": 0,
+      "judge_contradicted": 0,
+      "judge_decided": 0,
+      "judge_for_first": 0,
+      "judge_unreadable": 0,
       "reasons": {
         "low_confidence": 1
       }
@@ -155,9 +162,9 @@ fn json_is_what_programs_were_promised() {
 #[test]
 fn csv_is_what_spreadsheets_were_promised() {
     insta::assert_snapshot!(small_ledger().render(Format::Csv, None).unwrap(), @r#"
-    route,requests,local,escalated,cache,failed,hung_up,lost,in_flight,unpriced,uncompared,share_local,cost_local_usd,cost_upstream_usd,cost_audit_usd,cost_learning_usd,cost_discarded_usd,cost_actual_usd,cost_uncompared_usd,reserved_lost_usd,cost_baseline_usd,net_saving_usd,net_saving_ratio,latency_p50_ms,latency_p95_ms,labels,audits,audits_bad,repeats,repeats_differ,stopped,finished,stopped_wrongly,reasons
-    '=cmd(),3,1,0,0,1,0,0,1,1,2,0.333333,0.00005,1.5,0.002,0,1.5,1.50205,0.00205,0,0,-1.5,,12.345,12.345,0,0,0,0,0,0,0,0,upstream_error: 1
-    intent,10,6,1,1,0,1,1,0,0,0,0.6,0.0005,0.0028,0,0,0.00005,0.0033,0,0.01,0.0224,0.0191,0.852679,12.345,1450,0,0,0,0,0,0,0,0,low_confidence: 1
+    route,requests,local,escalated,cache,failed,hung_up,lost,in_flight,unpriced,uncompared,share_local,cost_local_usd,cost_upstream_usd,cost_audit_usd,cost_learning_usd,cost_discarded_usd,cost_actual_usd,cost_uncompared_usd,reserved_lost_usd,cost_baseline_usd,net_saving_usd,net_saving_ratio,latency_p50_ms,latency_p95_ms,labels,audits,audits_bad,repeats,repeats_differ,stopped,finished,stopped_wrongly,repeats_differ_by,judged,judged_again,judge_contradicted,judge_decided,judge_for_first,judge_unreadable,reasons
+    '=cmd(),3,1,0,0,1,0,0,1,1,2,0.333333,0.00005,1.5,0.002,0,1.5,1.50205,0.00205,0,0,-1.5,,12.345,12.345,0,0,0,0,0,0,0,0,,0,0,0,0,0,0,upstream_error: 1
+    intent,10,6,1,1,0,1,1,0,0,0,0.6,0.0005,0.0028,0,0,0.00005,0.0033,0,0.01,0.0224,0.0191,0.852679,12.345,1450,0,0,0,0,0,0,0,0,,0,0,0,0,0,0,low_confidence: 1
     "#);
 }
 

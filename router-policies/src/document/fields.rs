@@ -201,6 +201,30 @@ pub struct AuditDocument {
     /// Most that audits of the route may cost in a day, in USD as text; default: no bound.
     #[serde(default)]
     pub max_cost_per_day: Option<Amount>,
+    /// Who says which of two free texts is the better answer; only where `local.answer` is `text`. Default: nobody, and
+    /// texts in other words count as different.
+    #[serde(default)]
+    pub judge: Option<TextJudgeDocument>,
+}
+
+/// A model that says which of two free texts answers a request better. Merged key by key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextJudgeDocument {
+    /// A name from the configuration's upstreams. Required.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The model as that upstream calls it. It must answer in a word, without thinking aloud first. Required.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Share of the labels that are looked for, audits and comparisons of escalated drafts alike: each may cost a call of the
+    /// judge. Above 0; default: 25 %.
+    #[serde(default)]
+    pub share: Option<Probability>,
+    /// Share of the judged pairs that are judged again in the other order, to learn how far the judge can be trusted; 0 %
+    /// for none. Default: 20 %.
+    #[serde(default)]
+    pub swap: Option<Probability>,
 }
 
 /// Answers from memory.

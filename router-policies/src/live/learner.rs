@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::{AuditPlan, LabelSampling};
+use super::audit::LabelSampling;
 use super::learning::{Event, LearningReport, Observation, Phase, RouteLearning};
 use super::settings::LiveSettings;
 use crate::certificate::Certificate;
@@ -115,11 +115,12 @@ impl Learner {
         self.learning.sampling(p_bad, audits_open)
     }
 
-    /// [`RouteLearning::audit_by`].
-    pub const fn audit_by(&mut self, plan: AuditPlan, raises: bool) {
-        self.declared.audits = plan;
-        self.declared.raises = raises;
-        self.learning.audit_by(plan, raises);
+    /// [`RouteLearning::sample_by`].
+    pub const fn sample_by(&mut self, settings: &LiveSettings) {
+        self.declared.audits = settings.audits;
+        self.declared.raises = settings.raises;
+        self.declared.bought = settings.bought;
+        self.learning.sample_by(settings);
     }
 
     /// Takes one request in, in the order of [`RouteLearning`]. `example` is the draft, where it was judged by its features
@@ -170,7 +171,8 @@ impl Learner {
         } else {
             LATER_TRIAL
         };
-        if self.learning.requests() < least.saturating_mul(length) {
+        let enough = self.declared.requests_for(least.saturating_mul(length));
+        if self.learning.requests() < enough {
             return false;
         }
         let rows: Vec<(Features, bool)> = self

@@ -189,20 +189,30 @@ impl RouteLearning {
     /// Decides on a draft and says with which probability its label is to be drawn. `audits_open` is false while
     /// the money for audits is spent: then nothing is learnt from any request, until it is true again. It must not depend
     /// on this request.
+    ///
+    /// Where labels are [bought](LiveSettings::bought), whether one is looked for is drawn before anything is compared. If
+    /// only answers that differ were drawn for, those that agree would all be known to be good, and estimates flattered.
     pub fn sampling(&self, p_bad: Probability, audits_open: bool) -> LabelSampling {
         let cell = Cell::of(p_bad);
         let plan = self.settings.audits;
-        let open =
-            |probability: f64| Probability::of_bad(if audits_open { probability } else { 0.0 });
+        let open = |probability: f64| if audits_open { probability } else { 0.0 };
+        let (share, free) = match self.settings.bought {
+            None => (1.0, 1.0),
+            Some(share) => (share.get(), open(1.0)),
+        };
         let (accept, propensity, least) = match self.threshold {
-            None => (false, Probability::ONE, Probability::ONE),
-            Some(threshold) if cell > threshold => (false, Probability::ONE, open(plan.least())),
+            None => (false, free, free),
+            Some(threshold) if cell > threshold => (false, free, open(plan.least())),
             Some(threshold) => (
                 true,
                 open(plan.propensity(cell, threshold)),
                 open(plan.least()),
             ),
         };
+        let (propensity, least) = (
+            Probability::of_bad(propensity * share),
+            Probability::of_bad(least * share),
+        );
         LabelSampling {
             accept,
             propensity,
@@ -238,12 +248,13 @@ impl RouteLearning {
         self.begin_anew(alarm);
     }
 
-    /// Audits by another plan from the next request on; what was drawn by the old one keeps its own probabilities. Whether
-    /// the threshold may be raised can only be taken back until learning begins anew: drafts that were given up are in
-    /// the evidence.
-    pub const fn audit_by(&mut self, plan: super::audit::AuditPlan, raises: bool) {
-        self.settings.audits = plan;
-        self.settings.raises = self.settings.raises && raises;
+    /// Draws labels by other settings from the next request on; what was drawn by the old ones keeps its own probabilities.
+    /// Whether the threshold may be raised can only be taken back until learning begins anew: drafts that were given up
+    /// are in the evidence.
+    pub const fn sample_by(&mut self, settings: &LiveSettings) {
+        self.settings.audits = settings.audits;
+        self.settings.raises = self.settings.raises && settings.raises;
+        self.settings.bought = settings.bought;
     }
 
     /// Requests since learning last began.
@@ -264,7 +275,7 @@ impl RouteLearning {
             phase: self.phase(),
             requests: self.requests,
             evidence: self.evidence.rows(),
-            needed: least_n(&target),
+            needed: self.settings.requests_for(least_n(&target)),
             proof: self.evidence.proof(),
             estimate: self.threshold.map(estimate),
             hope: Probability::of_bad(self.posterior.hope(target.max_regret())),
@@ -275,8 +286,9 @@ impl RouteLearning {
 
     fn prove(&mut self, cell: Cell, seen: &Observation) {
         let bad = match (seen.label, self.threshold) {
-            (Label::Lost, None) => return,
-            (Label::Lost, Some(_)) => Some(true),
+            // A judge that says nothing was asked about answers that differ: leaving them out would flatter the rest.
+            (Label::Lost, None) if self.settings.bought.is_none() => return,
+            (Label::Lost, _) => Some(true),
             (label, _) => label.known(),
         };
         self.evidence.observe(&Draw {
@@ -306,7 +318,8 @@ impl RouteLearning {
     /// it. A proof holds whenever one stops, so this may look at the data.
     fn is_enough(&self, cell: Cell) -> bool {
         let target = self.settings.target;
-        let (rows, least) = (self.evidence.rows(), least_n(&target));
+        let least = self.settings.requests_for(least_n(&target));
+        let rows = self.evidence.rows();
         if rows < least.saturating_mul(SOONEST) {
             return false;
         }

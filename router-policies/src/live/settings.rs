@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::AuditPlan;
+use crate::number::real;
 use crate::risk::RiskTarget;
 use crate::units::Probability;
 
@@ -22,6 +23,18 @@ pub struct LiveSettings {
     /// Whether the threshold in force may be raised. Not where drafts are given up early: what they would have come to is
     /// not known, so nothing they are part of proves a threshold that would not have given them up.
     pub raises: bool,
+    /// Share of the labels that are looked for, where each costs money, escalations included; `None`: those of
+    /// escalations come for free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bought: Option<Probability>,
+}
+
+impl LiveSettings {
+    /// Requests that it takes for this many labels.
+    pub(crate) fn requests_for(&self, labels: u64) -> u64 {
+        let share = self.bought.map_or(1.0, Probability::get);
+        whole(real(labels) / share)
+    }
 }
 
 impl LiveSettings {
@@ -34,6 +47,16 @@ impl LiveSettings {
             false_alarm: Probability::PERCENT_1,
             decay: 0.9995,
             raises: true,
+            bought: None,
         }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float that is cast saturates, and the quotient of a count and a share is not negative"
+)]
+fn whole(number: f64) -> u64 {
+    number.ceil() as u64
 }

@@ -102,10 +102,18 @@ fn a_threshold_that_may_not_rise_stays_where_it_is() {
     };
     let mut free = learning.clone();
     let all = AuditPlan::new(Probability::ONE).unwrap();
-    free.audit_by(all, true);
-    learning.audit_by(all, false);
+    free.sample_by(&LiveSettings {
+        audits: all,
+        ..*free.settings()
+    });
+    let by = |raises| LiveSettings {
+        audits: all,
+        raises,
+        ..*free.settings()
+    };
+    learning.sample_by(&by(false));
     // Drafts that were given up are in the evidence; it does not become any better later.
-    learning.audit_by(all, true);
+    learning.sample_by(&by(true));
     let mut same = Random::seeded(9);
     assert_eq!(until_event(&mut learning, &mut same, &HONEST, 10_000), None);
     assert_eq!(learning.threshold(), Some(proof.threshold));
@@ -125,6 +133,65 @@ fn audits_are_denser_below_the_threshold_and_stop_without_money() {
     let escalated = learning.sampling(p(0.4), false);
     assert!(escalated.draws(0.5) && escalated.least == Probability::ZERO);
     assert!(AuditPlan::new(p(0.0005)).is_err() && AuditPlan::new(p(0.001)).is_ok());
+}
+
+#[test]
+fn labels_that_cost_money_are_looked_for_in_a_share_of_all_requests() {
+    let bought = LiveSettings {
+        bought: Some(p(0.25)),
+        ..settings()
+    };
+    let chances = |learning: &RouteLearning, x: f64, open| {
+        let sampling = learning.sampling(p(x), open);
+        (sampling.propensity.get(), sampling.least.get())
+    };
+    let serving = RouteLearning::certified(bought, p(0.2));
+    assert_eq!(chances(&serving, 0.01, true), (0.02 * 0.25, 0.02 * 0.25));
+    assert_eq!(chances(&serving, 0.4, true), (0.25, 0.02 * 0.25));
+    assert_eq!(chances(&serving, 0.4, false), (0.0, 0.0));
+    let mut learning = RouteLearning::new(bought);
+    assert_eq!(chances(&learning, 0.4, true), (0.25, 0.25));
+    assert_eq!(chances(&learning, 0.4, false), (0.0, 0.0));
+    assert_eq!(
+        learning.report().needed,
+        4 * RouteLearning::new(settings()).report().needed
+    );
+    // What is proven is as true, and takes four times as long.
+    let mut random = Random::seeded(2);
+    let found = until_event(&mut learning, &mut random, &HONEST, 20_000);
+    let Some((requests, Event::Certified(proof))) = found else {
+        panic!("{found:?}")
+    };
+    assert!(requests > 1_500, "{requests}");
+    assert!(proof.threshold < p(0.16), "{proof:?}");
+}
+
+#[test]
+fn a_judge_that_says_nothing_proves_nothing() {
+    let bought = LiveSettings {
+        bought: Some(Probability::ONE),
+        ..settings()
+    };
+    let observe = |label| {
+        let mut learning = RouteLearning::new(bought);
+        for _ in 0..2_000 {
+            let p_bad = p(0.01);
+            let sampling = learning.sampling(p_bad, true);
+            let event = learning.observe(&Observation {
+                p_bad,
+                sampling,
+                label,
+                decision_tokens: None,
+                prompt_logprob: None,
+            });
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    };
+    assert!(matches!(observe(Label::Good), Some(Event::Certified(_))));
+    assert_eq!(observe(Label::Lost), None);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod reach;
 mod route;
 mod spending;
 mod split;
+mod text_judge;
 mod upstream;
 
 use std::collections::HashMap;
@@ -63,7 +64,10 @@ pub(super) fn compile(
     if !problems.0.is_empty() {
         return Err(problems.0);
     }
-    let warnings = unused(&presets).chain(reach.warnings(document)).collect();
+    let warnings = unused(&presets)
+        .chain(reach.warnings(document))
+        .chain(self_judged(&routes))
+        .collect();
     Ok(Policy::new(
         routes,
         document.aliases.clone(),
@@ -110,6 +114,22 @@ fn unused(presets: &Presets<'_>) -> impl Iterator<Item = PolicyWarning> {
         notice: PolicyNotice::UnusedPreset {
             name: name.to_owned(),
         },
+    })
+}
+
+/// Judges that are also asked for the answers that they judge, once a route.
+fn self_judged(routes: &[Arc<Route>]) -> impl Iterator<Item = PolicyWarning> {
+    let judged = routes.iter().enumerate().filter_map(|(index, route)| {
+        let variants = route.variants();
+        let mut judges = variants.iter().filter_map(|variant| {
+            let judge = &variant.text_judge.as_ref()?.model;
+            variant.chain().find(|model| *model == judge)
+        });
+        judges.next_back().cloned().map(|model| (index, model))
+    });
+    judged.map(|(index, judge)| PolicyWarning {
+        path: format!("routes[{index}].audit.judge"),
+        notice: PolicyNotice::JudgesItself { model: judge.model },
     })
 }
 

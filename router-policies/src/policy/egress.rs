@@ -12,6 +12,8 @@ pub struct Egress<'a> {
     /// The models of external APIs it may send requests to, first to last; empty if nothing leaves. The baseline is not
     /// among them unless it is also asked.
     pub reaches: Vec<&'a ModelRef>,
+    /// The model that may be shown requests and their answers to compare these.
+    pub judge: Option<&'a ModelRef>,
 }
 
 impl<'a> Egress<'a> {
@@ -19,6 +21,7 @@ impl<'a> Egress<'a> {
         Self {
             route,
             reaches: route.chain().collect(),
+            judge: route.text_judge.as_ref().map(|judge| &judge.model),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Route {
     pub hedge_after: Option<Duration>,
     /// How accepted answers are checked afterwards; `None`: not at all.
     pub audit: Option<Audit>,
+    /// Who compares free texts for audits and for what is learnt of escalations; `None`: nobody. Absent where `audit` is.
+    pub text_judge: Option<TextJudge>,
     /// How long an answer may be repeated from memory; `None`: never.
     pub cache: Option<Duration>,
     /// What the route is compared with: the declared baseline, or else the first upstream that the file names. It is
@@ -213,6 +215,17 @@ pub struct Audit {
     pub repeat: Probability,
     /// Most that the audits of the route may cost in a day; `None`: no bound.
     pub max_cost_per_day: Option<Amount>,
+}
+
+/// Who says which of two free texts answers a request better.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextJudge {
+    /// The model that is asked.
+    pub model: ModelRef,
+    /// Share of the labels that are looked for; above 0.
+    pub share: Probability,
+    /// Share of the judged pairs that are judged again in the other order.
+    pub swap: Probability,
 }
 
 /// Most that may be spent.

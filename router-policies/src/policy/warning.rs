@@ -35,6 +35,15 @@ pub enum PolicyNotice {
         /// The route.
         route: String,
     },
+    /// The judge compares answers with its own.
+    #[error(
+        "`{model}` judges between a draft and what it answered itself, and models prefer their own words; the report tells \
+         how often it contradicts itself, not this; name another model as `judge`"
+    )]
+    JudgesItself {
+        /// The model.
+        model: String,
+    },
     /// The search for routes that are never reached was given up.
     #[error(
         "the conditions are too many and too much alike to find out whether every route from here on can be reached"

@@ -31,10 +31,13 @@ impl Probability {
     pub(crate) const PERCENT_2: Self = Self(0.02);
     /// Once in ten: how many of the drafts that were stopped early are finished.
     pub(crate) const PERCENT_10: Self = Self(0.1);
-    /// Nine times out of ten: the usual assurance of a risk target.
     /// 5 %.
     pub(crate) const PERCENT_5: Self = Self(0.05);
-    /// 90 %.
+    /// One in five: how many of the judged pairs are judged again.
+    pub(crate) const PERCENT_20: Self = Self(0.2);
+    /// One in four: the usual share of labels that a judge is asked for.
+    pub(crate) const PERCENT_25: Self = Self(0.25);
+    /// Nine times out of ten: the usual assurance of a risk target.
     pub(crate) const PERCENT_90: Self = Self(0.9);
 
     /// A probability of `value`.
@@ -63,6 +66,12 @@ impl Probability {
     /// The value, in `[0, 1]`.
     pub const fn get(self) -> f64 {
         self.0
+    }
+
+    /// Chance of both of two independent events.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 * other.0)
     }
 
     /// The probability of the opposite, `1 - p`.

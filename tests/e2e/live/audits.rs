@@ -64,7 +64,7 @@ async fn accepted_answers_are_audited_at_the_declared_rate_and_charged() {
 }
 
 /// Of 101 accepted answers at 25 %.
-const AUDITS_OF_SEED_7: usize = 26;
+const AUDITS_OF_SEED_7: usize = 30;
 
 #[tokio::test]
 async fn no_client_waits_for_an_audit() {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::reply::{Hold, Reply, Step};
+use super::reply::{Hold, Step};
 use super::{Received, Stage, lock};
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -49,15 +49,15 @@ async fn answer(stage: Arc<Stage>, request: Request<Incoming>) -> io::Result<Res
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     let path = head.uri.path().to_owned();
+    let unscripted = (stage.answer)(&body);
     lock(&stage.received).push(Received {
         path,
         headers: head.headers,
         text,
         body,
     });
-    let reply = lock(&stage.script).pop_front();
+    let reply = lock(&stage.script).pop_front().unwrap_or(unscripted);
     stage.arrived.send_modify(|count| *count += 1);
-    let reply = reply.unwrap_or_else(|| Reply::error(501, "the script has no more replies"));
     match reply.hold {
         Hold::No => {}
         Hold::UntilReleased => stage

@@ -27,7 +27,7 @@ struct Purse {
 
 /// The right to spend up to an amount, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(in crate::learning) struct Reserved {
     purse: Arc<Mutex<Purse>>,
     left: Mutex<Usd>,
 }

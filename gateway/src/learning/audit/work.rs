@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use router_policies::{ModelRef, Route};
-use tokio::time::sleep;
 
 use super::Drawn;
+use super::call::Call;
 use crate::app::App;
-use crate::exchange::{another_may_answer, answered_end, failed_end, pause_before_retry};
 use crate::learning::compare::Said;
 use crate::learning::lesson::Judged;
-use crate::ledger::{AttemptPlan, Engine, Origin, Price, Receipt};
+use crate::learning::text_judge::Hearing;
+use crate::ledger::{Origin, Receipt};
 use crate::openai::ChatRequest;
 use crate::snapshot::Snapshot;
-use crate::upstream::Reply;
 
 /// An audit to be made.
 #[derive(Debug)]
@@ -43,19 +42,21 @@ impl Audit {
     /// Asks the models of the route's chain, one after the other, until one answers, and learns from the answer.
     pub(in crate::learning) async fn run(self, app: Arc<App>) {
         let Self { judged, question } = self;
-        let asking = Arc::clone(&app.learning().auditor.asking);
-        // Never closed; without a turn the label is lost, which counts.
-        let Ok(_turn) = asking.acquire_owned().await else {
+        let learning = app.learning();
+        // Without a turn the label is lost, which counts.
+        let Some(turn) = learning.auditor.turn().await else {
             return;
         };
         let Some((said, target)) = question.ask_chain().await else {
             return;
         };
+        drop(turn);
         let (exchange, shape) = (judged.exchange, judged.shape.clone());
-        let learning = app.learning();
         // Told before the question is repeated, for others wait behind it.
-        learning.label(judged, &said, Origin::Audit).await;
+        let hearing = question.hearing(&app);
+        learning.label(judged, &said, Origin::Audit, hearing).await;
         if question.drawn.twice
+            && let Some(_turn) = learning.auditor.turn().await
             && let Ok(Some(again)) = question.ask(&target).await
         {
             learning.repeated(exchange, &shape, [&said, &again]).await;
@@ -64,6 +65,18 @@ impl Audit {
 }
 
 impl Question {
+    /// What a judge of texts is told.
+    fn hearing<'a>(&'a self, app: &'a App) -> Option<Hearing<'a>> {
+        Some(Hearing {
+            app,
+            permit: &self.drawn.permit,
+            snapshot: &self.snapshot,
+            route: &self.route,
+            request: &self.request,
+            receipt: &self.receipt,
+        })
+    }
+
     /// What the first model said that answered, and which it was.
     async fn ask_chain(&self) -> Option<(Said, ModelRef)> {
         for target in self.route.chain() {
@@ -78,46 +91,15 @@ impl Question {
 
     /// What one model says; the error is whether the next one is worth asking.
     async fn ask(&self, target: &ModelRef) -> Result<Option<Said>, bool> {
-        let permit = &self.drawn.permit;
-        // The policy was compiled against the configured upstreams, so there is one.
-        let upstream = self.snapshot.upstream(&target.upstream, permit);
-        let upstream = upstream.ok_or(false)?;
+        let call = Call {
+            permit: &self.drawn.permit,
+            snapshot: &self.snapshot,
+            receipt: &self.receipt,
+            target,
+            money: self.drawn.money.as_ref(),
+        };
         let body = self.request.whole_for_upstream(&target.model);
-        let request_id = self.receipt.id().to_string();
-        let mut tries = 0;
-        loop {
-            let guard = self.receipt.begin(self.plan(target));
-            let fault = match upstream.send(&body, &request_id).await {
-                Ok(Reply::Whole(whole)) => {
-                    self.charge(guard.finish(answered_end(&whole)).await);
-                    return Ok(Said::of_completion(&whole.body));
-                }
-                // It was not asked to stream. Dropping both books what came as cancelled.
-                Ok(Reply::Stream(_)) => return Err(true),
-                Err(fault) => fault,
-            };
-            self.charge(guard.finish(failed_end(&fault)).await);
-            let Some(pause) = pause_before_retry(&fault, tries, upstream.retries()) else {
-                return Err(another_may_answer(&fault));
-            };
-            tries += 1;
-            sleep(pause).await;
-        }
-    }
-
-    fn charge(&self, cost: Price) {
-        if let Some(money) = &self.drawn.money {
-            money.spend(cost);
-        }
-    }
-
-    fn plan(&self, target: &ModelRef) -> AttemptPlan {
-        let catalog = &self.snapshot.config().catalog;
-        AttemptPlan {
-            engine: Engine::Audit,
-            provider: target.upstream.clone(),
-            model: target.model.clone(),
-            pricing: catalog.pricing(&target.upstream, &target.model),
-        }
+        let whole = call.make(&body).await?;
+        Ok(Said::of_completion(&whole.body))
     }
 }

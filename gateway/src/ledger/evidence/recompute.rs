@@ -359,10 +359,15 @@ fn value<T: rusqlite::types::FromSql>(row: &Row<'_>, index: usize) -> Result<T, 
 
 /// Whether the ledger is recent enough to hold evidence.
 pub(crate) fn is_kept(connection: &Connection) -> Result<bool, LedgerError> {
+    has_table(connection, "decisions")
+}
+
+/// Whether the ledger has a table of this name; a file of an older build may not.
+pub(crate) fn has_table(connection: &Connection, name: &str) -> Result<bool, LedgerError> {
     connection
         .query_row(
-            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'decisions'",
-            [],
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+            [name],
             |_| Ok(()),
         )
         .optional()

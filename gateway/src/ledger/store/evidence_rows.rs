@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::ledger::evidence::{Decision, Document, EvidenceRow, LabelRow, RepeatRow, Turn};
+use crate::ledger::evidence::{
+    Decision, Document, EvidenceRow, JudgingRow, LabelRow, RepeatRow, Turn,
+};
 use router_policies::Features;
 
 /// Adds a row of evidence.
@@ -13,6 +15,7 @@ pub(super) fn insert(connection: &Connection, row: &EvidenceRow) -> rusqlite::Re
         EvidenceRow::Decision(row) => decision(connection, row),
         EvidenceRow::Label(row) => label(connection, row),
         EvidenceRow::Repeat(row) => repeat(connection, row),
+        EvidenceRow::Judging(row) => judging(connection, row),
         EvidenceRow::Turn(row) => turn(connection, row),
     }
 }
@@ -91,6 +94,21 @@ fn repeat(connection: &Connection, row: &RepeatRow) -> rusqlite::Result<()> {
             row.exchange.to_string(),
             row.differs,
             row.comparator,
+            row.at.as_microsecond(),
+        ])?;
+    Ok(())
+}
+
+fn judging(connection: &Connection, row: &JudgingRow) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO judgings (exchange_id, purpose, draft_first, preferred, judged_us) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            row.exchange.to_string(),
+            row.purpose.as_str(),
+            row.draft_first,
+            row.preferred.as_str(),
             row.at.as_microsecond(),
         ])?;
     Ok(())

@@ -149,7 +149,12 @@ fn matching(old: &Declared, new: &Declared) -> Vec<Change> {
 }
 
 fn hosts(declared: &Declared, route: &Route) -> String {
-    let mut hosts: Vec<&str> = route.chain().map(|model| declared.host(model)).collect();
+    let judge = route.text_judge.as_ref().map(|judge| &judge.model);
+    let mut hosts: Vec<&str> = route
+        .chain()
+        .chain(judge)
+        .map(|model| declared.host(model))
+        .collect();
     hosts.sort_unstable();
     hosts.dedup();
     if hosts.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::nearest::nearest;
 use super::super::{Action, Commit, Pin, Route, Trust};
 use super::layers::{Layers, RiskKeys, TrustKeys};
-use super::{Context, detectors, local, spending, split, upstream};
+use super::{Context, detectors, local, spending, split, text_judge, upstream};
 use crate::document::{
     ActionDocument, BudgetAction, CommitDocument, PrivateDocument, RouteDocument,
 };
@@ -142,6 +142,9 @@ pub(super) fn answering(
     if !has_local && ends_here {
         context.add(site.path, PolicyProblem::BudgetWithoutLocal);
     }
+    let audit = spending::audit(layers, context);
+    let text_judge = text_judge::text_judge(layers, local.as_ref(), context);
+    let text_judge = text_judge.filter(|_| leaves && audit.is_some());
     let keeps_local = action != Action::UpstreamOnly || pin != Pin::Never || ends_here;
     Route {
         local: local.filter(|_| keeps_local),
@@ -156,7 +159,8 @@ pub(super) fn answering(
         hedge_after: layers
             .find("hedge_after", |fields| fields.hedge_after)
             .and_then(|found| context.time(found)),
-        audit: spending::audit(layers, context),
+        audit,
+        text_judge,
         cache: spending::cache(layers, context),
         baseline,
         budget,
@@ -179,6 +183,7 @@ fn blank(site: &Site<'_>, action: Action) -> Route {
         early_abort: false,
         hedge_after: None,
         audit: None,
+        text_judge: None,
         cache: None,
         baseline: None,
         budget: None,

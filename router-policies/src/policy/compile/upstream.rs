@@ -37,7 +37,11 @@ pub(super) fn baseline(layers: &Layers, context: &mut Context<'_, '_>) -> Option
         .map(|found| model_ref(&found.at, found.value, context))
 }
 
-fn model_ref(path: &str, document: &UpstreamDocument, context: &mut Context<'_, '_>) -> ModelRef {
+pub(super) fn model_ref(
+    path: &str,
+    document: &UpstreamDocument,
+    context: &mut Context<'_, '_>,
+) -> ModelRef {
     let known = context.names.upstreams;
     if !known.contains(&document.name.as_str()) {
         let problem = PolicyProblem::UnknownUpstream {

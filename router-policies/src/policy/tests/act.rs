@@ -243,3 +243,66 @@ fn answers_can_be_patterns_and_schemas() {
     assert!(compiled.allows(&json!({"a": 1})) && !compiled.allows(&json!({"a": "1"})));
     assert_eq!(compiled.document(), &schema);
 }
+
+#[test]
+fn a_judge_compares_free_texts_and_nothing_else() {
+    let judged = |more: Value| {
+        let mut judge = json!({"name": "openai", "model": "mini"});
+        judge
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        route("a", json!({"audit": {"judge": judge}}))
+    };
+    let policy = compile(json!([judged(json!({}))])).unwrap();
+    let judge = policy.routes()[0].text_judge.as_ref().unwrap();
+    assert_eq!(judge.model, upstream("openai", "mini"));
+    assert_eq!((judge.share.get(), judge.swap.get()), (0.25, 0.2));
+    assert_eq!(policy.egress()[0].judge, Some(&judge.model));
+    assert_eq!(policy.warnings(), []);
+
+    let told = |routes: Value| {
+        let errors = compile(routes).unwrap_err();
+        let told = errors.iter().map(ToString::to_string);
+        told.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        told(json!([judged(json!({"share": "0%"}))])),
+        "routes[0].audit.judge.share: a judge of 0 % of the pairs judges nothing; raise `share`, or remove `judge`"
+    );
+    let mut listed = judged(json!({}));
+    listed["local"]["answer"] = json!({"one_of": ["yes", "no"]});
+    assert!(
+        told(json!([listed]))
+            .starts_with("routes[0].audit.judge: a judge compares free texts, and this route's")
+    );
+    let mut unknown = judged(json!({}));
+    unknown["audit"]["judge"] = json!({"name": "opneai"});
+    let told = told(json!([unknown]));
+    assert!(
+        told.contains("routes[0].audit.judge: `model` is missing"),
+        "{told}"
+    );
+    // Without audits there is nobody to judge.
+    let mut unaudited = judged(json!({}));
+    unaudited["audit"]["rate"] = json!("0%");
+    let policy = compile(json!([unaudited])).unwrap();
+    assert_eq!(policy.routes()[0].text_judge, None);
+}
+
+#[test]
+fn a_judge_of_its_own_answers_is_warned_of() {
+    let own = json!({"name": "openai", "model": "gpt"});
+    let judged = route("a", json!({"upstream": own, "audit": {"judge": own}}));
+    let policy = compile(json!([judged])).unwrap();
+    let [warning] = policy.warnings() else {
+        panic!("{:?}", policy.warnings())
+    };
+    assert_eq!(warning.path, "routes[0].audit.judge");
+    assert!(
+        warning
+            .notice
+            .to_string()
+            .starts_with("`gpt` judges between")
+    );
+}
