@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::job::{Job, Message};
+use crate::vitals::Vitals;
 
 /// A running generation. Dropping it stops the compute within one decode step.
 pub type Generation = Pin<Box<dyn Stream<Item = Event> + Send>>;
@@ -32,6 +33,18 @@ pub trait LocalEngine: Send + Sync + fmt::Debug {
 
     /// What a prompt of `prompt_tokens` sent now would have to wait for, from measured rates.
     fn estimate(&self, prompt_tokens: u32) -> Estimate;
+
+    /// Time that an answer of `tokens` tokens would take once the prompt has been read, from measured rates; zero as long
+    /// as nothing was measured.
+    fn decode_time(&self, tokens: u32) -> Duration {
+        let _ = tokens;
+        Duration::ZERO
+    }
+
+    /// How it has fared so far; what it does not know of itself is zero.
+    fn vitals(&self) -> Vitals {
+        Vitals::default()
+    }
 
     /// Starts `job`. Trouble of any kind arrives as [`Event::Failed`] on the stream.
     fn generate(&self, job: Job) -> Generation;

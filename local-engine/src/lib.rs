@@ -24,6 +24,7 @@ mod source;
 mod spec;
 #[cfg_attr(not(feature = "mistral"), expect(dead_code, reason = "for adapters"))]
 mod template;
+mod vitals;
 pub mod worker;
 
 pub use engine::{
@@ -33,3 +34,4 @@ pub use engine::{
 pub use error::EngineError;
 pub use job::{Constraint, Job, Message, Sampling};
 pub use spec::{Adapter, EngineSpec, Quantization};
+pub use vitals::{Cause, FirstTokens, Vitals};

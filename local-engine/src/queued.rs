@@ -13,9 +13,13 @@ use tokio::time::{Instant, timeout};
 use crate::engine::{Estimate, Event, Generation, Health, LocalEngine, ModelInfo};
 use crate::error::EngineError;
 use crate::job::{Job, Message};
-use crate::rates::Rates;
 use crate::relay::{self, Relay};
 use crate::slots::{Place, Slot, Slots};
+use crate::vitals::Vitals;
+
+mod outlook;
+
+use outlook::{Arrival, Course, Outlook};
 
 /// How many jobs compute and wait, and what is assumed before anything has been measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +28,8 @@ pub struct QueueSettings {
     pub slots: NonZeroU32,
     /// Jobs that may wait for a slot.
     pub waiting: u32,
-    /// Prompt tokens per second to assume at first; `None` assumes that reading a prompt takes no time.
+    /// Prompt tokens per second to assume at first; `None` asks the engine, which may have warmed up.
     pub prefill_rate: Option<f64>,
-    /// Time per job to assume at first; `None` assumes none.
-    pub job_time: Option<Duration>,
 }
 
 impl Default for QueueSettings {
@@ -36,7 +38,6 @@ impl Default for QueueSettings {
             slots: NonZeroU32::MIN,
             waiting: 16,
             prefill_rate: None,
-            job_time: None,
         }
     }
 }
@@ -45,7 +46,8 @@ impl Default for QueueSettings {
 ///
 /// A job whose predicted time to first token passes its `first_token_within`, or that finds the queue
 /// full, fails at once with [`EngineError::Busy`]; one that waits longer than it may, as soon as that
-/// is certain. Answers are read from the inner engine as fast as it gives them, so a slow reader keeps
+/// is certain. Predicted is the time that the jobs in front will still take, each by the length of its prompt and of the
+/// answers of its kind, and the prompt of the job itself. Answers are read from the inner engine as fast as it gives them, so a slow reader keeps
 /// no slot.
 #[derive(Debug)]
 pub struct Queued {
@@ -56,13 +58,13 @@ impl Queued {
     /// Puts a queue in front of `engine`.
     #[must_use]
     pub fn new(engine: Arc<dyn LocalEngine>, settings: &QueueSettings) -> Self {
-        let rates = Rates::starting_at(settings.prefill_rate, settings.job_time);
         let slots = Slots::new(settings.slots, settings.waiting);
+        let outlook = Outlook::starting_at(settings.prefill_rate);
         Self {
             queue: Arc::new(Queue {
                 engine,
                 slots,
-                rates: Mutex::new(rates),
+                outlook: Mutex::new(outlook),
             }),
         }
     }
@@ -88,15 +90,37 @@ impl LocalEngine for Queued {
     }
 
     fn estimate(&self, prompt_tokens: u32) -> Estimate {
-        let slots = &self.queue.slots;
-        self.queue
-            .predict(slots.turns_behind(slots.present()), prompt_tokens)
+        let outlook = self.queue.outlook.lock();
+        Estimate {
+            queue: outlook.wait(self.queue.slots.size()),
+            prefill: outlook.prefill(prompt_tokens, &*self.queue.engine),
+        }
+    }
+
+    fn decode_time(&self, tokens: u32) -> Duration {
+        self.queue.engine.decode_time(tokens)
+    }
+
+    fn vitals(&self) -> Vitals {
+        Vitals {
+            present: self.present(),
+            first_tokens: self.queue.outlook.lock().first_tokens(),
+            ..self.queue.engine.vitals()
+        }
     }
 
     fn generate(&self, job: Job) -> Generation {
         let place = self.queue.slots.join();
         let queue = Arc::clone(&self.queue);
-        Box::pin(async move { queue.start(job, place).await }.flatten_stream())
+        let entered = place.map(|place| Entered {
+            arrival: queue
+                .outlook
+                .lock()
+                .enter(&job, queue.slots.size(), &*queue.engine),
+            queue: Arc::clone(&queue),
+            place: Some(place),
+        });
+        Box::pin(async move { queue.start(job, entered).await }.flatten_stream())
     }
 }
 
@@ -104,27 +128,51 @@ impl LocalEngine for Queued {
 struct Queue {
     engine: Arc<dyn LocalEngine>,
     slots: Arc<Slots>,
-    rates: Mutex<Rates>,
+    outlook: Mutex<Outlook>,
+}
+
+/// A job in the queue or on a slot; dropping it takes it out of the outlook.
+#[derive(Debug)]
+struct Entered {
+    arrival: Arrival,
+    queue: Arc<Queue>,
+    place: Option<Place>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.queue.outlook.lock().left(self.arrival.id);
+    }
+}
+
+impl Entered {
+    async fn slot(&mut self) -> Option<Slot> {
+        self.place.take()?.slot().await
+    }
 }
 
 impl Queue {
-    async fn start(self: Arc<Self>, job: Job, place: Option<Place>) -> Generation {
-        match self.wait(&job, place).await {
-            Ok(slot) => self.run(job, slot),
+    async fn start(self: Arc<Self>, job: Job, entered: Option<Entered>) -> Generation {
+        match self.wait(&job, entered).await {
+            Ok((entered, slot)) => self.run(job, entered, slot),
             Err(error) => relay::failed(error),
         }
     }
 
-    async fn wait(&self, job: &Job, place: Option<Place>) -> Result<Slot, EngineError> {
-        let Some(place) = place else {
-            let turns = self.slots.turns_behind(self.slots.present());
-            return Err(busy(self.predict(turns, 0).time_to_first_token()));
+    async fn wait(
+        &self,
+        job: &Job,
+        entered: Option<Entered>,
+    ) -> Result<(Entered, Slot), EngineError> {
+        let Some(mut entered) = entered else {
+            return Err(busy(self.outlook.lock().wait(self.slots.size())));
         };
         let slot = match job.first_token_within {
-            None => place.slot().await,
-            Some(limit) => self.wait_within(limit, job, place).await?,
+            None => entered.slot().await,
+            Some(limit) => self.wait_within(limit, job, &mut entered).await?,
         };
-        slot.ok_or_else(|| EngineError::Internal("the queue is closed".to_owned()))
+        let closed = || EngineError::Internal("the queue is closed".to_owned());
+        slot.map(|slot| (entered, slot)).ok_or_else(closed)
     }
 
     /// Waits only where the first token can still come in time.
@@ -132,12 +180,15 @@ impl Queue {
         &self,
         limit: Duration,
         job: &Job,
-        place: Place,
+        entered: &mut Entered,
     ) -> Result<Option<Slot>, EngineError> {
         let arrived = Instant::now();
         let counting = self.engine.count_tokens(job.messages.clone());
         let tokens = timeout(limit, counting).await.map_err(|_| busy(limit))??;
-        let predicted = self.predict(place.turns(), tokens);
+        self.outlook
+            .lock()
+            .counted(&mut entered.arrival, tokens, &*self.engine);
+        let predicted = entered.arrival.estimate;
         let total = predicted.time_to_first_token();
         if total > limit {
             return Err(busy(total));
@@ -146,18 +197,24 @@ impl Queue {
             .saturating_sub(predicted.prefill)
             .saturating_sub(arrived.elapsed());
         let late = |_| busy(arrived.elapsed() + predicted.prefill);
-        timeout(patience, place.slot()).await.map_err(late)
+        timeout(patience, entered.slot()).await.map_err(late)
     }
 
-    fn run(self: Arc<Self>, job: Job, slot: Slot) -> Generation {
+    fn run(self: Arc<Self>, job: Job, entered: Entered, slot: Slot) -> Generation {
         let (sender, events) = relay::channel(job.max_tokens);
         // The task ends with the receiver, so nothing has to hold or abort it.
-        tokio::spawn(self.pump(job, slot, sender));
+        tokio::spawn(self.pump(job, (entered, slot), sender));
         Box::pin(Relay::new(events, ()))
     }
 
-    async fn pump(self: Arc<Self>, job: Job, slot: Slot, sender: mpsc::Sender<Event>) {
-        let began = Instant::now();
+    async fn pump(
+        self: Arc<Self>,
+        job: Job,
+        (entered, slot): (Entered, Slot),
+        sender: mpsc::Sender<Event>,
+    ) {
+        let mut course = Course::beginning();
+        self.outlook.lock().began(entered.arrival.id);
         let mut inner = self.engine.generate(job);
         let last = loop {
             let event = tokio::select! {
@@ -166,7 +223,7 @@ impl Queue {
             };
             match event {
                 Some(event) if !event.is_terminal() => {
-                    self.learn(&event);
+                    course.note(&event);
                     if sender.send(event).await.is_err() {
                         break None;
                     }
@@ -175,33 +232,12 @@ impl Queue {
             }
         };
         drop(inner);
-        self.rates.lock().job_took(began.elapsed());
+        self.outlook.lock().learn(&entered.arrival, course);
         // The slot first: whoever reads the end may come back with the next job at once.
-        drop(slot);
+        drop((entered, slot));
         if let Some(event) = last {
             // The reader may be gone, and then nobody misses the end.
             let _ = sender.send(event).await;
-        }
-    }
-
-    fn learn(&self, event: &Event) {
-        if let Event::Prefilled {
-            prompt_tokens,
-            took,
-        } = event
-        {
-            self.rates.lock().prefilled(*prompt_tokens, *took);
-        }
-    }
-
-    fn predict(&self, turns: u32, prompt_tokens: u32) -> Estimate {
-        let rates = *self.rates.lock();
-        let prefill = rates
-            .prefill(prompt_tokens)
-            .unwrap_or_else(|| self.engine.estimate(prompt_tokens).prefill);
-        Estimate {
-            queue: rates.queue(turns, self.slots.size()),
-            prefill,
         }
     }
 }

@@ -32,15 +32,13 @@ impl Slots {
     /// Takes a place if one is left.
     pub(crate) fn join(self: &Arc<Self>) -> Option<Place> {
         let limit = self.size.get().saturating_add(self.waiting);
-        let ahead = self
-            .present
+        self.present
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| {
                 (n < limit).then_some(n + 1)
             })
             .ok()?;
         Some(Place {
             slots: Arc::clone(self),
-            turns: self.turns_behind(ahead),
         })
     }
 
@@ -51,26 +49,15 @@ impl Slots {
     pub(crate) fn present(&self) -> u32 {
         self.present.load(Ordering::Acquire)
     }
-
-    /// Jobs that must leave before one behind `ahead` others computes.
-    pub(crate) fn turns_behind(&self, ahead: u32) -> u32 {
-        (ahead + 1).saturating_sub(self.size.get())
-    }
 }
 
 /// A place in the queue or on a slot; dropping it frees it.
 #[derive(Debug)]
 pub(crate) struct Place {
     slots: Arc<Slots>,
-    turns: u32,
 }
 
 impl Place {
-    /// Jobs that had to leave first when this place was taken.
-    pub(crate) fn turns(&self) -> u32 {
-        self.turns
-    }
-
     /// Waits for a slot. `None` cannot happen while the slots live: the semaphore is never closed.
     pub(crate) async fn slot(self) -> Option<Slot> {
         let permit = Arc::clone(&self.slots.permits).acquire_owned().await.ok()?;
@@ -103,15 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn counts_the_turns_ahead() {
+    fn turns_away_beyond_its_bound() {
         let slots = slots(2, 3);
-        let turns: Vec<_> = (0..5).map(|_| slots.join().unwrap()).collect();
-        assert_eq!(
-            turns.iter().map(Place::turns).collect::<Vec<_>>(),
-            [0, 0, 1, 2, 3]
-        );
+        let places: Vec<_> = (0..5).map(|_| slots.join().unwrap()).collect();
+        assert_eq!(slots.present(), 5);
         assert!(slots.join().is_none());
-        drop(turns);
+        drop(places);
         assert_eq!(slots.present(), 0);
     }
 

@@ -1,6 +1,6 @@
 //! What to load, in a form that travels to a worker process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,18 +30,21 @@ pub struct EngineSpec {
     /// nothing.
     #[serde(default)]
     pub prefix_cache: u64,
-    /// Bytes of memory beyond the mapped files that the process may take; it is refused more and ends. Only a
-    /// worker process can obey it.
+    /// Bytes of memory beyond the mapped files that the process may take; it is refused more and ends, and the
+    /// supervisor says so. Only a worker process on Linux can obey it.
     #[serde(default)]
     pub memory_limit: Option<u64>,
     /// Threads to compute with; `None` means all cores. Only a worker process can obey it.
     #[serde(default)]
     pub threads: Option<NonZeroU32>,
+    /// Processors to compute on, by the numbers of the system; none means all. Only a worker process can obey it.
+    #[serde(default)]
+    pub cpus: BTreeSet<u32>,
     /// Longest prompt plus answer in tokens, where less than the model's own is wanted.
     #[serde(default)]
     pub context_limit: Option<NonZeroU32>,
     /// A job that makes no step for this long has hung: it fails and the engine counts as stopped. A prompt
-    /// may take this long for each 256 tokens.
+    /// may take this long for each 256 tokens. A worker process that gives no sign of life for this long is killed.
     #[serde(default = "stall_after")]
     pub stall_after: Duration,
 }
@@ -58,6 +61,7 @@ impl EngineSpec {
             prefix_cache: 0,
             memory_limit: None,
             threads: None,
+            cpus: BTreeSet::new(),
             context_limit: None,
             stall_after: stall_after(),
         }

@@ -21,11 +21,16 @@ use crate::error::EngineError;
 use crate::job::{Job, Message};
 use crate::relay;
 use crate::spec::EngineSpec;
+use crate::vitals::Vitals;
 
+mod bounds;
 mod child;
 mod desk;
+mod ending;
 mod frame;
+mod pulse;
 mod supervisor;
+mod warm_up;
 
 pub use child::{parent_link, serve};
 use desk::Desk;
@@ -45,7 +50,7 @@ pub struct WorkerSettings {
     pub first_pause: Duration,
     /// Longest pause between restarts.
     pub longest_pause: Duration,
-    /// A child that was ready for this long resets the pause.
+    /// A child that was ready for this long resets the pause; so does one that was ready for ten times the pause before it.
     pub healthy_after: Duration,
 }
 
@@ -99,13 +104,13 @@ impl Worker {
     /// Times the child was started again.
     #[must_use]
     pub fn restarts(&self) -> u64 {
-        self.desk.restarts()
+        self.desk.vitals().restarts.values().sum()
     }
 
     /// Process id of the child that runs now.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.desk.process_id()
+        self.desk.vitals().process_id
     }
 }
 
@@ -133,8 +138,16 @@ impl LocalEngine for Worker {
     fn estimate(&self, prompt_tokens: u32) -> Estimate {
         Estimate {
             queue: Duration::ZERO,
-            prefill: self.desk.prefill(prompt_tokens),
+            prefill: self.desk.rates().prefill(prompt_tokens).unwrap_or_default(),
         }
+    }
+
+    fn decode_time(&self, tokens: u32) -> Duration {
+        self.desk.rates().decode(tokens).unwrap_or_default()
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.desk.vitals()
     }
 
     fn generate(&self, job: Job) -> Generation {

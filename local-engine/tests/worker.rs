@@ -5,14 +5,14 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use local_engine::scripted::{Script, Scripted, stats};
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
 use local_engine::{
-    EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine, Message,
-    Sampling,
+    Cause, EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine,
+    Message, Sampling,
 };
 
 const AS_CHILD: &str = "LOCAL_ENGINE_TEST_CHILD";
@@ -42,6 +42,12 @@ async fn load(spec: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError> {
             "`missing` is not there; mend the path".into(),
         ));
     }
+    if spec.path == Path::new("huge") {
+        gorge();
+    }
+    if spec.path == Path::new("paced") {
+        return Ok(Arc::new(Scripted::new(paced)));
+    }
     let slot: Arc<OnceLock<Arc<Scripted>>> = Arc::default();
     let seen = Arc::clone(&slot);
     let engine = Arc::new(Scripted::new(move |job| {
@@ -51,12 +57,72 @@ async fn load(spec: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError> {
             "slow" => long(100_000, Duration::from_millis(5)),
             "long" => long(5_000, Duration::ZERO),
             "cancelled" => Script::answering(&seen.get().unwrap().cancelled().to_string(), -0.1),
+            "segfault" => segfault(),
+            "gorge" => gorge(),
+            "garble" => garble(),
+            "hang up" => hang_up(),
+            "cpus" => Script::answering(&allowed_cpus(), -0.1),
             "threads" => Script::answering(&std::env::var("RAYON_NUM_THREADS").unwrap(), -0.1),
             _ => Script::answering("yes", -0.25),
         }
     }));
     slot.set(Arc::clone(&engine)).unwrap();
     Ok(engine)
+}
+
+/// A millisecond for each word of the prompt, three for each token of the answer.
+fn paced(job: &Job) -> Script {
+    let words = job.messages[0].content.split_whitespace().count();
+    let words = u32::try_from(words).unwrap();
+    Script {
+        prompt_tokens: words,
+        delay_before_first: Duration::from_millis(1) * words,
+        ..long(8, Duration::from_millis(3))
+    }
+}
+
+/// The first of these signals only takes away the handler that looks for the end of a stack.
+fn segfault() -> Script {
+    loop {
+        let own = std::process::id().to_string();
+        Command::new("kill").args(["-11", &own]).status().unwrap();
+    }
+}
+
+/// Takes memory until it is refused.
+fn gorge() -> Script {
+    let mut taken = Vec::new();
+    loop {
+        taken.push(vec![1_u8; 1 << 20]);
+        std::hint::black_box(&taken);
+    }
+}
+
+/// Writes something on the way to the parent that is no frame.
+fn garble() -> Script {
+    use std::io::Write as _;
+    use std::os::fd::AsFd;
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    let mut socket = std::os::unix::net::UnixStream::from(socket);
+    socket.write_all(&[0xff; 64]).unwrap();
+    Script::answering("never read", 0.0)
+}
+
+/// Closes the way to the parent, and lives on.
+fn hang_up() -> Script {
+    use std::os::fd::AsFd;
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    let socket = std::os::unix::net::UnixStream::from(socket);
+    socket.shutdown(std::net::Shutdown::Both).unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+fn allowed_cpus() -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = |line: &str| line.strip_prefix("Cpus_allowed_list:").map(str::to_owned);
+    status.lines().find_map(line).unwrap().trim().to_owned()
 }
 
 fn long(count: usize, per_token: Duration) -> Script {
@@ -69,10 +135,13 @@ fn long(count: usize, per_token: Duration) -> Script {
 }
 
 fn start(path: &str) -> Worker {
-    let spec = EngineSpec {
+    start_as(EngineSpec {
         threads: "3".parse().ok(),
         ..EngineSpec::new(path)
-    };
+    })
+}
+
+fn start_as(spec: EngineSpec) -> Worker {
     let arguments = ["--exact", "child_main", "--nocapture"];
     let mut settings = WorkerSettings::new(std::env::current_exe().unwrap(), arguments, spec);
     settings.environment.push((AS_CHILD.into(), "1".into()));
@@ -132,11 +201,30 @@ async fn answer(worker: &Worker, content: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
+async fn ready_as(spec: EngineSpec) -> Worker {
+    let worker = start_as(spec);
+    until("ready", || worker.health() == Health::Ready).await;
+    worker
+}
+
+async fn back(worker: &Worker, after: Cause) {
+    until("restarted", || {
+        worker.restarts() == 1 && worker.health() == Health::Ready
+    })
+    .await;
+    assert_eq!(worker.vitals().restarts, [(after, 1)].into());
+    assert_eq!(answer(worker, "?").await, "yes");
+}
+
 fn kill(worker: &Worker) {
+    signal(worker, "-9");
+}
+
+fn signal(worker: &Worker, signal: &str) {
     let id = worker.process_id().unwrap().to_string();
     assert!(
         Command::new("kill")
-            .args(["-9", &id])
+            .args([signal, &id])
             .status()
             .unwrap()
             .success()
@@ -185,11 +273,7 @@ async fn a_killed_child_fails_its_jobs_and_comes_back() {
     let text = assert_died(running).await;
     assert!(text.contains("signal: 9"), "{text}");
     assert!(worker.info().is_some());
-    until("restarted", || {
-        worker.restarts() == 1 && worker.health() == Health::Ready
-    })
-    .await;
-    assert_eq!(answer(&worker, "?").await, "yes");
+    back(&worker, Cause::Killed).await;
 }
 
 #[tokio::test]
@@ -198,22 +282,145 @@ async fn an_abort_takes_all_jobs_and_nothing_else() {
     let running = worker.generate(job("slow"));
     assert_died(worker.generate(job("abort"))).await;
     assert_died(running).await;
-    until("restarted", || {
-        worker.restarts() == 1 && worker.health() == Health::Ready
-    })
-    .await;
-    assert_eq!(answer(&worker, "?").await, "yes");
+    back(&worker, Cause::Crashed).await;
 }
 
 #[tokio::test]
 async fn a_panic_of_the_engine_replaces_the_process() {
     let worker = ready("answers").await;
     assert_died(worker.generate(job("panic"))).await;
-    until("restarted", || {
-        worker.restarts() == 1 && worker.health() == Health::Ready
+    back(&worker, Cause::Exited).await;
+}
+
+#[tokio::test]
+async fn a_bad_memory_access_is_a_crash() {
+    let worker = ready("answers").await;
+    let running = worker.generate(job("slow"));
+    assert_died(worker.generate(job("segfault"))).await;
+    let text = assert_died(running).await;
+    assert!(text.contains("signal: 11"), "{text}");
+    back(&worker, Cause::Crashed).await;
+}
+
+/// A limit in which the test's own child has room to live.
+const LIMIT: u64 = 192 << 20;
+
+#[tokio::test]
+async fn a_child_that_passes_its_memory_limit_says_so() {
+    let worker = ready_as(EngineSpec {
+        memory_limit: Some(LIMIT),
+        ..EngineSpec::new("answers")
     })
     .await;
-    assert_eq!(answer(&worker, "?").await, "yes");
+    let text = assert_died(worker.generate(job("gorge"))).await;
+    assert!(
+        text.contains("it passed its memory limit of 192MiB"),
+        "{text}"
+    );
+    back(&worker, Cause::Memory).await;
+}
+
+#[tokio::test]
+async fn a_limit_below_what_the_model_needs_is_told_and_slows_down() {
+    let worker = start_as(EngineSpec {
+        memory_limit: Some(LIMIT),
+        ..EngineSpec::new("huge")
+    });
+    let died = |worker: &Worker| matches!(worker.health(), Health::Down(_));
+    until("down", || died(&worker)).await;
+    let Health::Down(text) = worker.health() else {
+        panic!("it came up")
+    };
+    for part in ["did not load", "192MiB", "raise `memory_limit`"] {
+        assert!(text.contains(part), "{text}");
+    }
+    // Pauses of 20, 40, 80 and 160 ms lie before the fourth restart.
+    let began = Instant::now();
+    until("tried again", || {
+        assert!(
+            died(&worker),
+            "it is not loading just because it is tried again"
+        );
+        worker.restarts() >= 4
+    })
+    .await;
+    assert!(began.elapsed() >= Duration::from_millis(280));
+    assert!(worker.vitals().restarts[&Cause::Memory] >= 4);
+}
+
+#[tokio::test]
+async fn a_child_that_stops_is_avoided_then_killed_and_replaced() {
+    let worker = ready_as(EngineSpec {
+        stall_after: Duration::from_secs(1),
+        ..EngineSpec::new("answers")
+    })
+    .await;
+    let running = worker.generate(job("slow"));
+    signal(&worker, "-STOP");
+    until("avoided", || matches!(worker.health(), Health::Down(_))).await;
+    assert_died(worker.generate(job("?"))).await;
+    let text = assert_died(running).await;
+    assert!(text.contains("it gave no sign of life for 1."), "{text}");
+    back(&worker, Cause::Hung).await;
+}
+
+#[tokio::test]
+async fn a_child_that_stops_for_a_moment_is_forgiven() {
+    let worker = ready_as(EngineSpec {
+        stall_after: Duration::from_secs(20),
+        ..EngineSpec::new("answers")
+    })
+    .await;
+    let child = worker.process_id();
+    signal(&worker, "-STOP");
+    until("avoided", || matches!(worker.health(), Health::Down(_))).await;
+    signal(&worker, "-CONT");
+    until("ready", || worker.health() == Health::Ready).await;
+    assert_eq!((worker.process_id(), worker.restarts()), (child, 0));
+}
+
+#[tokio::test]
+async fn a_child_that_talks_nonsense_is_replaced() {
+    let worker = ready("answers").await;
+    let text = assert_died(worker.generate(job("garble"))).await;
+    assert!(text.contains("it broke the protocol"), "{text}");
+    back(&worker, Cause::Garbled).await;
+}
+
+#[tokio::test]
+async fn a_child_that_closes_its_socket_is_replaced() {
+    let worker = ready("answers").await;
+    assert_died(worker.generate(job("hang up"))).await;
+    back(&worker, Cause::Exited).await;
+}
+
+#[tokio::test]
+async fn a_child_computes_on_the_processors_that_it_was_given() {
+    let worker = ready_as(EngineSpec {
+        cpus: [0].into(),
+        ..EngineSpec::new("answers")
+    })
+    .await;
+    assert_eq!(answer(&worker, "cpus").await, "0");
+    let worker = start_as(EngineSpec {
+        cpus: [0, 1023].into(),
+        ..EngineSpec::new("answers")
+    });
+    until("down", || matches!(worker.health(), Health::Down(_))).await;
+    let Health::Down(text) = worker.health() else {
+        panic!("it came up")
+    };
+    assert!(text.contains("1023 is not given to it"), "{text}");
+}
+
+#[tokio::test]
+async fn the_first_prediction_is_not_blind() {
+    let worker = ready("paced").await;
+    let short = worker.estimate(8).prefill;
+    let long = worker.estimate(800).prefill;
+    assert!(short >= Duration::from_millis(5), "{short:?}");
+    assert!(long > short, "{long:?}");
+    assert!(worker.decode_time(10) >= Duration::from_millis(20));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::bounds;
 use super::frame::{Ask, Id, Tell, codec, decode, encode};
 use crate::engine::{Event, Health, LocalEngine};
 use crate::error::EngineError;
@@ -72,10 +73,12 @@ where
     let Some(Ask::Load(spec)) = next(asks).await? else {
         return Ok(());
     };
-    let loaded = tokio::select! {
-        loaded = load(spec) => loaded,
-        // The parent asks for nothing before it knows that the model is there, so this is its end.
-        _ = asks.next() => return Ok(()),
+    let loaded = match bounds::obey(&spec) {
+        Ok(()) => loading(load(spec), asks, &tell).await?,
+        Err(error) => Some(Err(error)),
+    };
+    let Some(loaded) = loaded else {
+        return Ok(());
     };
     let engine = loaded.and_then(|engine| {
         let info = engine.info().ok_or(EngineError::Loading)?;
@@ -96,6 +99,25 @@ where
             }
             .run(asks)
             .await
+        }
+    }
+}
+
+/// What came of loading; `None` when the parent went away meanwhile.
+async fn loading<T, R: AsyncRead + Unpin>(
+    load: impl Future<Output = T>,
+    asks: &mut FramedRead<R, LengthDelimitedCodec>,
+    tell: &mpsc::Sender<Tell>,
+) -> io::Result<Option<T>> {
+    let mut load = std::pin::pin!(load);
+    loop {
+        tokio::select! {
+            loaded = &mut load => return Ok(Some(loaded)),
+            ask = next(asks) => match ask? {
+                Some(Ask::Ping) => send(tell, Tell::Pong).await?,
+                // The parent asks for nothing else before it knows that the model is there, so this is its end.
+                _ => return Ok(None),
+            },
         }
     }
 }
@@ -140,6 +162,11 @@ impl Host {
             }
             Ask::Load(_) => {
                 tracing::warn!("a second request to load is ignored");
+                return;
+            }
+            Ask::Ping => {
+                // Where this finds no room, the parent has other signs of life to read.
+                let _ = self.tell.try_send(Tell::Pong);
                 return;
             }
             Ask::Generate { id, job } => (id, tokio::spawn(generate(engine, id, job, tell, end))),

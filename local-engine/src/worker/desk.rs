@@ -1,6 +1,6 @@
 //! What the engine's users and the supervisor share: who waits for what, and how the child is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::error::EngineError;
 use crate::job::{Constraint, Job, Message};
 use crate::rates::Rates;
 use crate::relay::{self, Relay};
+use crate::vitals::{Cause, Vitals};
 
 /// The parent's table of open requests.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ struct State {
     child: Child,
     info: Option<Arc<ModelInfo>>,
     rates: Rates,
-    restarts: u64,
+    restarts: BTreeMap<Cause, u64>,
     process_id: Option<u32>,
     next_id: Id,
     jobs: HashMap<Id, mpsc::Sender<Event>>,
@@ -37,6 +38,8 @@ enum Child {
     Loading,
     /// The way to it.
     Ready(mpsc::Sender<Ask>),
+    /// It has given no sign of life for this long; what runs there may still end.
+    Silent(mpsc::Sender<Ask>, Duration),
     Down(EngineError),
 }
 
@@ -45,7 +48,16 @@ impl Child {
         match self {
             Self::Ready(link) => Ok(link.clone()),
             Self::Loading => Err(EngineError::Loading),
+            Self::Silent(_, time) => Err(EngineError::Died(silent(*time))),
             Self::Down(error) => Err(error.clone()),
+        }
+    }
+
+    /// The way to what still runs there.
+    fn running(&self) -> Option<&mpsc::Sender<Ask>> {
+        match self {
+            Self::Ready(link) | Self::Silent(link, _) => Some(link),
+            Self::Loading | Self::Down(_) => None,
         }
     }
 }
@@ -63,7 +75,7 @@ impl Desk {
             child: Child::Loading,
             info: None,
             rates: Rates::default(),
-            restarts: 0,
+            restarts: BTreeMap::new(),
             process_id: None,
             next_id: 0,
             jobs: HashMap::new(),
@@ -82,24 +94,28 @@ impl Desk {
         match &self.state.lock().child {
             Child::Loading => Health::Loading,
             Child::Ready(_) => Health::Ready,
+            Child::Silent(_, time) => Health::Down(silent(*time)),
             Child::Down(error) => Health::Down(error.to_string()),
         }
     }
 
-    pub(super) fn restarts(&self) -> u64 {
-        self.state.lock().restarts
+    pub(super) fn vitals(&self) -> Vitals {
+        let state = self.state.lock();
+        Vitals {
+            process_id: state.process_id,
+            restarts: state.restarts.clone(),
+            present: u32::try_from(state.jobs.len()).unwrap_or(u32::MAX),
+            ..Vitals::default()
+        }
     }
 
-    pub(super) fn process_id(&self) -> Option<u32> {
-        self.state.lock().process_id
+    pub(super) fn rates(&self) -> Rates {
+        self.state.lock().rates
     }
 
-    pub(super) fn prefill(&self, prompt_tokens: u32) -> Duration {
-        self.state
-            .lock()
-            .rates
-            .prefill(prompt_tokens)
-            .unwrap_or_default()
+    /// Takes in what a job to warm up has shown.
+    pub(super) fn learn(&self, learn: impl FnOnce(&mut Rates)) {
+        learn(&mut self.state.lock().rates);
     }
 
     /// Sends `job` to the child. The returned stream cancels it when dropped early.
@@ -149,14 +165,33 @@ impl Desk {
                     let _ = waiting.send(tokens);
                 }
             }
-            Tell::Ready(_) | Tell::LoadFailed(_) => {}
+            Tell::Ready(_) | Tell::LoadFailed(_) | Tell::Pong => {}
         }
     }
 
-    pub(super) fn started(&self, process_id: Option<u32>, again: bool) {
+    /// Notes a new child, and what ended the one before.
+    pub(super) fn started(&self, process_id: Option<u32>, after: Option<Cause>) {
         let mut state = self.state.lock();
         state.process_id = process_id;
-        state.restarts += u64::from(again);
+        if let Some(cause) = after {
+            *state.restarts.entry(cause).or_default() += 1;
+        }
+    }
+
+    /// The child gave a sign of life.
+    pub(super) fn heard(&self) {
+        let mut state = self.state.lock();
+        if let Child::Silent(link, _) = &state.child {
+            state.child = Child::Ready(link.clone());
+        }
+    }
+
+    /// The child has given no sign of life for `time`: it gets no further jobs until it does.
+    pub(super) fn silent(&self, time: Duration) {
+        let mut state = self.state.lock();
+        if let Some(link) = state.child.running().cloned() {
+            state.child = Child::Silent(link, time);
+        }
     }
 
     pub(super) fn loading(&self) {
@@ -195,7 +230,7 @@ fn pass_on(state: &mut State, id: Id, event: Event) {
     let last = event.is_terminal();
     let Some(job) = state.jobs.get(&id) else {
         // Cancelled, and the word has not arrived yet, or got lost at a full link.
-        if let (false, Child::Ready(link)) = (last, &state.child) {
+        if let (false, Some(link)) = (last, state.child.running()) {
             let _ = link.try_send(Ask::Cancel { id });
         }
         return;
@@ -219,6 +254,10 @@ fn check_size(messages: &[Message], constraint: Option<&Constraint>) -> Result<(
     Ok(())
 }
 
+fn silent(time: Duration) -> String {
+    format!("no sign of life for {} s", time.as_secs())
+}
+
 fn unheard() -> EngineError {
     EngineError::Died("the worker process does not listen".to_owned())
 }
@@ -236,7 +275,7 @@ impl Drop for Ticket {
         if state.jobs.remove(&self.id).is_none() {
             return;
         }
-        if let Child::Ready(link) = &state.child {
+        if let Some(link) = state.child.running() {
             // Should the link be full, the job's next event repeats this.
             let _ = link.try_send(Ask::Cancel { id: self.id });
         }

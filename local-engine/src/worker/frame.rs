@@ -37,6 +37,8 @@ pub(super) enum Ask {
         id: Id,
         messages: Vec<Message>,
     },
+    /// Answered at once, whatever else is going on.
+    Ping,
 }
 
 /// Child to parent.
@@ -52,6 +54,7 @@ pub(super) enum Tell {
         id: Id,
         tokens: Result<u32, EngineError>,
     },
+    Pong,
 }
 
 pub(super) fn codec() -> LengthDelimitedCodec {

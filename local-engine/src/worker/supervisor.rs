@@ -8,48 +8,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use parking_lot::Mutex;
-use tokio::io::AsyncRead;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_util::codec::{FramedRead, FramedWrite, LinesCodec};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::codec::{FramedRead, FramedWrite};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::WorkerSettings;
 use super::desk::Desk;
+use super::ending::{self, Circumstances, Ending, GRACE, Output, out_of_memory_kills};
 use super::frame::{Ask, Tell, codec, decode, encode};
+use super::pulse::{Pulse, Silence};
+use super::warm_up::WarmUp;
+use crate::engine::{Event, ModelInfo};
 use crate::error::EngineError;
+use crate::vitals::Cause;
 
 /// Frames on their way to the child. More than a queue in front of the worker lets through.
 const LINK: usize = 256;
 
-/// Longest line of the child's output that is kept.
-const LONGEST_LINE: usize = 4096;
-
-/// How long a child that closed its socket may take to exit before it is killed.
-const GRACE: Duration = Duration::from_secs(2);
+/// A child that was ready for so many times the pause before it was worth its start.
+const WORTH_IT: u32 = 10;
 
 /// Runs until its task is aborted.
 pub(super) async fn run(settings: WorkerSettings, desk: Arc<Desk>) {
     let mut pause = settings.first_pause;
-    let mut again = false;
+    let mut before = None;
     loop {
-        let outcome = live_and_die(&settings, &desk, again).await;
+        let outcome = live_and_die(&settings, &desk, before).await;
         let was_ready = outcome.ready_for.is_some();
-        tracing::warn!(error = %outcome.error, ?pause, "the engine process ended; it is started again after a pause");
-        desk.down(&outcome.error);
-        if outcome
-            .ready_for
-            .is_some_and(|time| time >= settings.healthy_after)
-        {
+        let cause = outcome.cause.as_str();
+        let lasted = settings.healthy_after.min(pause * WORTH_IT);
+        if outcome.ready_for.is_some_and(|time| time >= lasted) {
             pause = settings.first_pause;
         }
+        tracing::warn!(cause, error = %outcome.error, ?pause, "the engine process ended; it is started again after a pause");
+        desk.down(&outcome.error);
         sleep(pause).await;
         pause = (pause * 2).min(settings.longest_pause);
-        again = true;
+        before = Some(outcome.cause);
         if was_ready {
             // Otherwise it stays down: a path that was wrong is not loading just because it is tried again.
             desk.loading();
@@ -59,39 +58,72 @@ pub(super) async fn run(settings: WorkerSettings, desk: Arc<Desk>) {
 
 /// How one child ended.
 struct Outcome {
+    cause: Cause,
     error: EngineError,
     /// Time it was ready; `None` if it never was.
     ready_for: Option<Duration>,
 }
 
-async fn live_and_die(settings: &WorkerSettings, desk: &Arc<Desk>, again: bool) -> Outcome {
+async fn live_and_die(
+    settings: &WorkerSettings,
+    desk: &Arc<Desk>,
+    before: Option<Cause>,
+) -> Outcome {
     let (mut child, socket) = match spawn(settings) {
         Ok(spawned) => spawned,
         Err(error) => {
             let program = settings.program.display();
-            let error = EngineError::Died(format!("{program} does not start: {error}"));
             return Outcome {
-                error,
+                cause: Cause::NotStarted,
+                error: EngineError::Died(format!("{program} does not start: {error}")),
                 ready_for: None,
             };
         }
     };
-    desk.started(child.id(), again);
+    desk.started(child.id(), before);
     let output = Output::follow(&mut child);
-    let mut conversation = Conversation {
-        desk,
-        settings,
-        ready_at: None,
-    };
+    let mut conversation = Conversation::new(desk, settings);
     let ended = conversation.run(socket).await;
     let ready_for = conversation.ready_at.map(|at| at.elapsed());
-    let died = exit(child, output).await;
-    let error = match ended {
-        Ok(()) => EngineError::Died(died),
-        Err(Ended::NotLoaded(error)) => error,
-        Err(Ended::Broken(error)) => EngineError::Died(format!("{error}; {died}")),
+    let around = Circumstances {
+        memory_limit: settings.spec.memory_limit,
+        starved: conversation.starved(),
+        // A child that hangs or talks nonsense does not end by itself.
+        grace: match ended {
+            Ok(()) | Err(Ended::NotLoaded(_)) => GRACE,
+            Err(Ended::Broken(_) | Ended::Hung(_)) => Duration::ZERO,
+        },
     };
-    Outcome { error, ready_for }
+    let ending = ending::of(child, output, around).await;
+    let (cause, error) = conclude(ended, ending, ready_for.is_some());
+    Outcome {
+        cause,
+        error,
+        ready_for,
+    }
+}
+
+fn conclude(ended: Result<(), Ended>, ending: Ending, was_ready: bool) -> (Cause, EngineError) {
+    let Ending { cause, words } = ending;
+    match ended {
+        Ok(()) if cause == Cause::Memory && !was_ready => {
+            let words = format!(
+                "{words}; it needs more than it may take: raise `memory_limit`, or choose a smaller model"
+            );
+            (cause, EngineError::Load(words))
+        }
+        Ok(()) => (cause, EngineError::Died(words)),
+        Err(Ended::NotLoaded(error)) => (Cause::NotLoaded, error),
+        Err(Ended::Broken(error)) => {
+            let words = format!("it broke the protocol: {error}; {words}");
+            (Cause::Garbled, EngineError::Died(words))
+        }
+        Err(Ended::Hung(silence)) => {
+            let silence = silence.as_secs_f64();
+            let words = format!("it gave no sign of life for {silence:.1} s; {words}");
+            (Cause::Hung, EngineError::Died(words))
+        }
+    }
 }
 
 fn spawn(settings: &WorkerSettings) -> io::Result<(Child, UnixStream)> {
@@ -122,16 +154,33 @@ fn spawn(settings: &WorkerSettings) -> io::Result<(Child, UnixStream)> {
 enum Ended {
     NotLoaded(EngineError),
     Broken(io::Error),
+    /// It gave no sign of life for this long.
+    Hung(Duration),
 }
 
 /// One child's conversation.
 struct Conversation<'a> {
     desk: &'a Arc<Desk>,
     settings: &'a WorkerSettings,
+    pulse: Pulse,
+    /// Kills for want of memory on this machine when it was last looked.
+    kills: Option<u64>,
+    warming: Option<(ModelInfo, WarmUp)>,
     ready_at: Option<Instant>,
 }
 
-impl Conversation<'_> {
+impl<'a> Conversation<'a> {
+    fn new(desk: &'a Arc<Desk>, settings: &'a WorkerSettings) -> Self {
+        Self {
+            desk,
+            settings,
+            pulse: Pulse::new(settings.spec.stall_after),
+            kills: out_of_memory_kills(),
+            warming: None,
+            ready_at: None,
+        }
+    }
+
     async fn run(&mut self, socket: UnixStream) -> Result<(), Ended> {
         let (read, write) = socket.into_split();
         let (link, asks) = mpsc::channel(LINK);
@@ -139,17 +188,77 @@ impl Conversation<'_> {
         let _ = link.try_send(Ask::Load(self.settings.spec.clone()));
         let _writer = AbortOnDropHandle::new(tokio::spawn(carry(asks, write)));
         let mut frames: FramedRead<OwnedReadHalf, _> = FramedRead::new(read, codec());
-        while let Some(frame) = frames.next().await {
-            match decode(&frame.map_err(Ended::Broken)?).map_err(Ended::Broken)? {
-                Tell::Ready(info) => {
-                    self.ready_at = Some(Instant::now());
-                    self.desk.ready(info, link.clone());
+        loop {
+            let Ok(frame) = timeout_at(self.pulse.next(), frames.next()).await else {
+                self.look(&link)?;
+                continue;
+            };
+            let Some(frame) = frame else {
+                return Ok(());
+            };
+            let tell = match frame {
+                Ok(frame) => decode(&frame).map_err(Ended::Broken)?,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(Ended::Broken(error));
                 }
-                Tell::LoadFailed(error) => return Err(Ended::NotLoaded(error)),
-                other => self.desk.tell(other),
+                // The child ended in the middle of a frame; how it ended says more.
+                Err(_) => return Ok(()),
+            };
+            self.pulse.heard();
+            self.desk.heard();
+            self.hear(tell, &link)?;
+        }
+    }
+
+    fn hear(&mut self, tell: Tell, link: &mpsc::Sender<Ask>) -> Result<(), Ended> {
+        match tell {
+            Tell::Ready(info) => {
+                self.warming = Some((info, WarmUp::new()));
+                self.warm_up(link);
             }
+            Tell::Event { event, .. } if self.warming.is_some() => self.warmed(&event, link),
+            Tell::LoadFailed(error) => return Err(Ended::NotLoaded(error)),
+            other => self.desk.tell(other),
         }
         Ok(())
+    }
+
+    /// Before the child is ready there are no other jobs.
+    fn warmed(&mut self, event: &Event, link: &mpsc::Sender<Ask>) {
+        let mut last = false;
+        if let Some((_, warm_up)) = &mut self.warming {
+            self.desk.learn(|rates| last = warm_up.take(event, rates));
+        }
+        if last {
+            self.warm_up(link);
+        }
+    }
+
+    /// The next job to warm up with; without one the child is ready.
+    fn warm_up(&mut self, link: &mpsc::Sender<Ask>) {
+        let ask = self.warming.as_mut().and_then(|(_, warm_up)| warm_up.ask());
+        let asked = ask.is_some_and(|ask| link.try_send(ask).is_ok());
+        if let (false, Some((info, _))) = (asked, self.warming.take_if(|_| !asked)) {
+            self.ready_at = Some(Instant::now());
+            self.desk.ready(info, link.clone());
+        }
+    }
+
+    fn look(&mut self, link: &mpsc::Sender<Ask>) -> Result<(), Ended> {
+        self.kills = out_of_memory_kills();
+        match self.pulse.look() {
+            Silence::Final(time) => return Err(Ended::Hung(time)),
+            Silence::Long(time) => self.desk.silent(time),
+            Silence::Short => {}
+        }
+        // A full link means that it does not read, and then its silence tells.
+        let _ = link.try_send(Ask::Ping);
+        Ok(())
+    }
+
+    /// Whether the system killed something for want of memory since it was last looked.
+    fn starved(&self) -> bool {
+        out_of_memory_kills() > self.kills
     }
 }
 
@@ -165,78 +274,4 @@ async fn carry(mut asks: mpsc::Receiver<Ask>, write: OwnedWriteHalf) {
             return;
         }
     }
-}
-
-/// Waits for the child to exit, or kills it, and says how it ended.
-async fn exit(mut child: Child, output: Output) -> String {
-    let status = match timeout(GRACE, child.wait()).await {
-        Ok(status) => status,
-        Err(_) => {
-            // It may be gone by now; `wait` tells either way.
-            let _ = child.start_kill();
-            child.wait().await
-        }
-    };
-    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    match output.last_line().await {
-        Some(line) => format!("{status}; its last words: {line}"),
-        None => status,
-    }
-}
-
-/// The child's output, logged line by line.
-struct Output {
-    last: Arc<Mutex<Option<String>>>,
-    standard: Option<AbortOnDropHandle<()>>,
-    error: Option<AbortOnDropHandle<()>>,
-}
-
-impl Output {
-    fn follow(child: &mut Child) -> Self {
-        let last = Arc::default();
-        // What it prints on its standard output are no last words.
-        let standard = child
-            .stdout
-            .take()
-            .map(|pipe| tokio::spawn(log(pipe, Arc::default())));
-        let error = child
-            .stderr
-            .take()
-            .map(|pipe| tokio::spawn(log(pipe, Arc::clone(&last))));
-        Self {
-            last,
-            standard: standard.map(AbortOnDropHandle::new),
-            error: error.map(AbortOnDropHandle::new),
-        }
-    }
-
-    /// The pipe ends with the child, unless a process that it left behind holds it.
-    async fn last_line(self) -> Option<String> {
-        if let Some(reader) = self.error {
-            // Late or broken output is no reason to keep the restart waiting.
-            let _ = timeout(GRACE, reader).await;
-        }
-        drop(self.standard);
-        self.last.lock().take()
-    }
-}
-
-async fn log(pipe: impl AsyncRead + Unpin, last: Arc<Mutex<Option<String>>>) {
-    let mut lines = FramedRead::new(pipe, LinesCodec::new_with_max_length(LONGEST_LINE));
-    // After an overlong line the codec goes on with the next one; after an I/O error the stream ends.
-    while let Some(line) = lines.next().await {
-        let Ok(line) = line else { continue };
-        tracing::debug!(target: "local_engine::worker::output", "{line}");
-        if is_telling(&line) {
-            *last.lock() = Some(line);
-        }
-    }
-}
-
-/// Whether a line may be what a process died of. After a panic's message comes its backtrace.
-fn is_telling(line: &str) -> bool {
-    let backtrace = line.starts_with([' ', '\t'])
-        || line.starts_with("note: ")
-        || line.starts_with("stack backtrace:");
-    !backtrace && !line.trim().is_empty()
 }
