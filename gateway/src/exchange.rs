@@ -4,6 +4,7 @@
 //! Each step consumes what the one before made, so nothing that was not scored can be escalated, and the account
 //! settles itself if any step is dropped.
 
+mod committed;
 mod decide;
 mod deliver;
 mod drafting;
@@ -36,7 +37,7 @@ use crate::openai::ChatRequest;
 use crate::server::Body;
 use crate::snapshot::Snapshot;
 
-pub(crate) use drafting::{Drafted, Ended, NoDraft, Task, draft, draft_until};
+pub(crate) use drafting::{Drafted, NoDraft, Task, draft, draft_watched};
 pub(crate) use escalate::{another_may_answer, answered_end, failed_end, pause_before_retry};
 pub(crate) use examine::{Examined, examine};
 pub(crate) use fingerprint::fingerprint;

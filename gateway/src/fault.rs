@@ -36,6 +36,8 @@ pub enum FaultKind {
     UpstreamTimeout,
     /// The upstream's answer broke off or was not understood.
     UpstreamBroken,
+    /// The local model's answer broke off after it had begun to be sent.
+    LocalBroken,
     /// The local model could not answer and the request must not leave.
     LocalUnavailable,
     /// Something asked to send out a request that must not leave.
@@ -65,6 +67,7 @@ impl FaultKind {
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
+            Self::LocalBroken => "local_broken",
             Self::LocalUnavailable => "local_unavailable",
             Self::Pinned => "pinned",
             Self::BudgetSpent => "budget_exceeded",
@@ -84,9 +87,10 @@ impl FaultKind {
             Self::ModelNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UpstreamRejected(status) => status,
-            Self::UpstreamAuth | Self::UpstreamUnavailable | Self::UpstreamBroken => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::UpstreamAuth
+            | Self::UpstreamUnavailable
+            | Self::UpstreamBroken
+            | Self::LocalBroken => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::BudgetSpent => StatusCode::TOO_MANY_REQUESTS,
             Self::LocalUnavailable | Self::Pinned | Self::ShuttingDown => {
@@ -113,7 +117,7 @@ impl FaultKind {
             | Self::UpstreamUnavailable
             | Self::UpstreamTimeout
             | Self::UpstreamBroken => Blame::Upstream,
-            Self::LocalUnavailable | Self::Pinned => Blame::Local,
+            Self::LocalBroken | Self::LocalUnavailable | Self::Pinned => Blame::Local,
             Self::ShuttingDown | Self::Internal => Blame::Internal,
         }
     }
@@ -190,6 +194,7 @@ impl Fault {
             FaultKind::UpstreamUnavailable
             | FaultKind::UpstreamTimeout
             | FaultKind::UpstreamBroken
+            | FaultKind::LocalBroken
             | FaultKind::LocalUnavailable
             | FaultKind::ShuttingDown
             | FaultKind::BodyTimeout => Retry::Now,

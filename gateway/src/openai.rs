@@ -6,7 +6,10 @@ mod error_body;
 mod replay;
 mod sse;
 
-pub use answer::{Answer, AnswerUsage, Chunks, chunks_of, completion_of};
+pub use answer::{
+    Answer, AnswerUsage, Chunks, chunks_of, closing_chunks, completion_of, opening_chunk,
+    piece_chunk,
+};
 pub use chat::{ChatRequest, Obstacle};
 pub use error_body::error_body;
 pub use replay::replayed;

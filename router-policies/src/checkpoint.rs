@@ -24,7 +24,7 @@ mod tests;
 pub use heads::{Heads, StopPromise};
 pub use lesson::{Stopping, learn_to_stop};
 pub use tally::{CheckpointTally, StopTally};
-pub use trace::{Prefix, Trace, Traced, Tracer};
+pub use trace::{Prefix, Trace, Traced, Tracer, features_at};
 pub use train::{StopProof, train};
 
 pub(crate) use trace::reached;

@@ -1,7 +1,9 @@
 //! What can be wrong with a policy.
 
+mod commit;
 mod matching;
 
+pub use commit::CommitProblem;
 pub use matching::MatchProblem;
 
 use std::fmt;
@@ -326,6 +328,9 @@ pub enum PolicyProblem {
     /// Audits that are too rare to tell anything.
     #[error(transparent)]
     RareAudits(#[from] AuditPlanError),
+    /// Something is wrong with when a draft becomes the answer.
+    #[error(transparent)]
+    Commit(#[from] CommitProblem),
     /// A judge of texts on a route whose answers are compared without one.
     #[error(
         "a judge compares free texts, and this route's answers have a form by which they are compared; remove `judge`, \

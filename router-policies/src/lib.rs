@@ -38,7 +38,7 @@ mod verdict;
 pub use certificate::{Certificate, Changed, Fingerprint, Proven};
 pub use checkpoint::{
     CHECKPOINTS, CheckpointTally, FINISHED, Heads, Prefix, Stop, StopPromise, StopProof, StopTally,
-    Stopping, Trace, Traced, Tracer, is_checkpoint, learn_to_stop, train,
+    Stopping, Trace, Traced, Tracer, features_at, is_checkpoint, learn_to_stop, train,
 };
 pub use document::{
     ActionDocument, AnswerDocument, Api, ArmDocument, AuditDocument, BudgetAction, BudgetDocument,
@@ -48,7 +48,7 @@ pub use document::{
     SamplingDocument, SplitDocument, TextJudgeDocument, TextMatch, ToolsDocument,
     UnmatchedDocument, UpstreamDocument,
 };
-pub use error::{MatchProblem, PolicyError, PolicyProblem};
+pub use error::{CommitProblem, MatchProblem, PolicyError, PolicyProblem};
 pub use learn::{Labelled, Lesson, learn, prove};
 pub use live::{
     Alarm, AlarmCause, AuditPlan, AuditPlanError, Event, Label, LabelSampling, Learner,

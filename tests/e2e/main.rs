@@ -27,3 +27,4 @@ mod secrecy;
 mod signals;
 mod stream;
 mod upstream_faults;
+mod window;

@@ -16,6 +16,8 @@ use crate::wait::eventually;
 #[derive(Debug)]
 pub struct Gated {
     inner: Arc<Scripted>,
+    /// Tokens that come through by themselves; `None`: not even the job does.
+    free: Option<usize>,
     gate: Arc<Semaphore>,
     arrived: Arc<AtomicUsize>,
     waiting: Arc<AtomicUsize>,
@@ -41,8 +43,19 @@ impl Gated {
     /// Puts a closed gate in front of `inner`.
     #[must_use]
     pub fn new(inner: Scripted) -> Arc<Self> {
+        Self::at(inner, None)
+    }
+
+    /// Puts a gate behind the first `tokens` tokens of each job; the rest waits for the test.
+    #[must_use]
+    pub fn after(tokens: usize, inner: Scripted) -> Arc<Self> {
+        Self::at(inner, Some(tokens))
+    }
+
+    fn at(inner: Scripted, free: Option<usize>) -> Arc<Self> {
         Arc::new(Self {
             inner: Arc::new(inner),
+            free,
             gate: Arc::new(Semaphore::new(0)),
             arrived: Arc::default(),
             waiting: Arc::default(),
@@ -87,6 +100,9 @@ impl LocalEngine for Gated {
     fn generate(&self, job: Job) -> Generation {
         let (gate, inner) = (Arc::clone(&self.gate), Arc::clone(&self.inner));
         self.arrived.fetch_add(1, Ordering::AcqRel);
+        if let Some(free) = self.free {
+            return behind(gate, inner.generate(job), free);
+        }
         let waiting = Waiting::new(&self.waiting);
         let opened = async move {
             let _until_let_through = waiting;
@@ -104,4 +120,21 @@ impl LocalEngine for Gated {
 
 fn closed() -> Event {
     Event::Failed(EngineError::Internal("the gate is gone".to_owned()))
+}
+
+/// A generation that waits at the gate after its first `free` tokens.
+fn behind(gate: Arc<Semaphore>, generation: Generation, free: usize) -> Generation {
+    // What was prefilled comes before the tokens.
+    let held = generation.enumerate().then(move |(place, event)| {
+        let gate = Arc::clone(&gate);
+        async move {
+            if place == free + 1
+                && let Ok(permit) = gate.acquire().await
+            {
+                permit.forget();
+            }
+            event
+        }
+    });
+    held.boxed()
 }

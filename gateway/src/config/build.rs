@@ -6,9 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use router_policies::{
-    Api, Commit, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span,
-};
+use router_policies::{Api, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
 
 use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
@@ -75,7 +73,6 @@ pub(super) fn build(
     let (upstreams, catalog) = builder.upstreams(document.upstreams);
     let limits = builder.limits(&document.limits);
     if let Some(policy) = &policy {
-        builder.obeyed(policy);
         builder.budgets(policy, &catalog);
     }
     let certificates = folder.join(document.certificates.as_deref().unwrap_or(CERTIFICATES));
@@ -275,21 +272,6 @@ impl Builder<'_> {
                 self.problems.extend(errors.into_iter().map(policy_problem));
                 None
             }
-        }
-    }
-
-    /// What the language can say and this version cannot do is an error: a promise that is not kept is worse than none.
-    fn obeyed(&mut self, policy: &Policy) {
-        let routes = policy.routes().iter().flat_map(|route| route.variants());
-        for route in routes.filter(|route| route.commit == Commit::Window) {
-            self.problem(
-                "routes",
-                format!(
-                    "the route `{}` asks for `commit: window`, which this version does not do yet: what is proven is proven of \
-                     whole drafts; write `commit: complete` or leave it out",
-                    route.id()
-                ),
-            );
         }
     }
 

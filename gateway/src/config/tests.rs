@@ -163,15 +163,12 @@ fn bytes_that_are_not_text_have_a_place() {
 }
 
 #[test]
-fn what_is_not_done_yet_is_refused_with_the_way_out_and_what_is_done_is_taken() {
+fn what_makes_no_sense_is_refused_with_the_way_out_and_what_does_is_taken() {
     let with = |key: &str| {
         parse(&MINIMAL.replace("threshold: 95%", &format!("threshold: 95%\n    {key}")))
     };
-    let error = with("commit: window").unwrap_err();
-    assert!(
-        error.contains("`commit: window`") && error.contains("write `commit: complete`"),
-        "{error}"
-    );
+    let error = with("commit: window\n    commit_after: 3").unwrap_err();
+    assert!(error.contains("no checkpoint after 3 tokens"), "{error}");
     let config = with("early_abort: true\n    hedge_after: 800ms").unwrap();
     let route = &config.policy.routes()[0];
     assert!(route.early_abort && route.hedge_after.is_some());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use local_engine::LocalEngine;
-use router_policies::Route;
+use router_policies::{Commit, Route};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -125,6 +125,7 @@ async fn ask_small(
         shape: &plan.answer,
         job,
         deadline: None,
+        commit: Commit::Complete,
         overtaken: CancellationToken::new(),
     })
     .await

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use router_policies::Reason;
+use serde_json::Value;
 
 use super::Exchange;
+use super::committed::Committed;
 use super::leaves::Leaves;
 use crate::cache::{CacheKey, CachedAnswer};
 use crate::fault::Fault;
@@ -40,6 +42,8 @@ pub(super) struct Told {
 pub(super) enum Content {
     /// A local draft that was accepted.
     Draft(Answer),
+    /// A local draft that is the answer, whatever becomes of it.
+    Committed(Box<Committed>),
     /// A stored answer.
     Stored(Arc<CachedAnswer>),
     /// An upstream's complete answer.
@@ -80,7 +84,11 @@ impl Exchange {
             return Ok(stored);
         }
         let decided = self.race().await?;
-        self.remember(key, &decided).await;
+        if let (Some(key), Some(keep_for)) = (key, self.route.cache)
+            && let Some((body, usage)) = memorable(&decided.content)
+        {
+            self.app.cache().put(key, body, usage, keep_for).await;
+        }
         Ok(decided)
     }
 
@@ -111,27 +119,20 @@ impl Exchange {
             leaves: Leaves::Nothing,
         })
     }
+}
 
-    /// Stores complete answers. Upstream streams are not stored: they are passed on, not collected.
-    async fn remember(&self, key: Option<CacheKey>, decided: &Decided) {
-        let (Some(key), Some(keep_for)) = (key, self.route.cache) else {
-            return;
-        };
-        let (body, usage) = match &decided.content {
-            Content::Draft(answer) => {
-                let usage = Usage {
-                    input: answer.usage.prompt_tokens,
-                    output: answer.usage.completion_tokens,
-                    ..Usage::default()
-                };
-                (completion_of(answer), usage)
-            }
-            Content::Whole(reply) => match reply.usage {
-                Some(usage) => (reply.body.clone(), usage),
-                None => return,
-            },
-            Content::Stored(_) | Content::Stream(..) => return,
-        };
-        self.app.cache().put(key, body, usage, keep_for).await;
+/// What of an answer is stored: it, and its tokens. Streams are passed on, not collected.
+fn memorable(content: &Content) -> Option<(Value, Usage)> {
+    match content {
+        Content::Draft(answer) => {
+            let usage = Usage {
+                input: answer.usage.prompt_tokens,
+                output: answer.usage.completion_tokens,
+                ..Usage::default()
+            };
+            Some((completion_of(answer), usage))
+        }
+        Content::Whole(reply) => reply.usage.map(|usage| (reply.body.clone(), usage)),
+        Content::Stored(_) | Content::Committed(_) | Content::Stream(..) => None,
     }
 }

@@ -35,8 +35,9 @@ pub(super) async fn whole(exchange: Exchange) -> Result<Response<Body>, Fault> {
         Content::Draft(answer) => (completion_of(&answer).to_string().into(), None),
         Content::Stored(stored) => (Bytes::from(stored.body.to_string()), None),
         Content::Whole(reply) => (reply.bytes.clone(), decided.leaves.read(&reply)),
-        Content::Stream(..) => {
-            let fault = Fault::new(FaultKind::UpstreamBroken, "the upstream streamed unasked");
+        // Only what is streamed is committed before its end.
+        Content::Committed(_) | Content::Stream(..) => {
+            let fault = Fault::new(FaultKind::UpstreamBroken, "a stream that nobody asked for");
             return Err(exchange.fail(fault).await);
         }
     };

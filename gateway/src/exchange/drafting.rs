@@ -8,7 +8,9 @@ use futures_util::StreamExt;
 use local_engine::{
     EngineError, Event, FinishReason, Generation, Job, LocalEngine, Token, Usage as EngineUsage,
 };
-use router_policies::{Answer as Shape, Features, Finish, Marker, Reason, Signals, TokenSignal};
+use router_policies::{
+    Answer as Shape, Commit, Features, Finish, Marker, Reason, Signals, TokenSignal, features_at,
+};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +23,8 @@ pub(crate) struct Drafted {
     pub(crate) finish: Finish,
     /// What the scorer reads.
     pub(crate) features: Features,
+    /// What it read where the draft was committed, if it got there before its end.
+    pub(crate) at_commit: Option<Features>,
     /// What it consumed.
     pub(crate) usage: EngineUsage,
     prefill: Duration,
@@ -48,22 +52,6 @@ impl Drafted {
     }
 }
 
-/// How a run ended that did not fail.
-#[derive(Debug)]
-pub(crate) enum Ended<T> {
-    /// With a draft.
-    Finished(Box<Drafted>),
-    /// It was given up.
-    Stopped {
-        /// Why.
-        why: T,
-        /// What it consumed until then.
-        usage: EngineUsage,
-    },
-    /// Somebody else was faster; what it consumed until then.
-    Overtaken(EngineUsage),
-}
-
 /// Why there is no finished draft.
 #[derive(Debug)]
 pub(crate) struct NoDraft {
@@ -82,57 +70,121 @@ pub(crate) struct Task<'a> {
     pub(crate) job: Job,
     /// Longest time for it, waiting included.
     pub(crate) deadline: Option<Duration>,
+    /// From when on it is the answer.
+    pub(crate) commit: Commit,
     /// Cancelled when the draft is not needed any more.
     pub(crate) overtaken: CancellationToken,
 }
 
 /// Runs a task to its end or to its deadline. Dropping the future stops the engine within one step.
 pub(crate) async fn draft(task: Task<'_>) -> Result<Drafted, NoDraft> {
-    match draft_until(task, |_| None::<Infallible>).await? {
-        Ended::Finished(drafted) => Ok(*drafted),
-        Ended::Stopped { why, .. } => match why {},
-        Ended::Overtaken(_) => Err(NoDraft {
+    draft_watched(task, |_| ()).await
+}
+
+/// The same, with somebody who looks at it after each token but the end token.
+pub(crate) async fn draft_watched(
+    task: Task<'_>,
+    mut look: impl FnMut(&Signals),
+) -> Result<Drafted, NoDraft> {
+    let mut run = Run::begin(task);
+    let look = |signals: &Signals| {
+        look(signals);
+        None::<Infallible>
+    };
+    match run.go_on(look).await? {
+        Pause::Finished(drafted) => Ok(*drafted),
+        Pause::Seen(nothing) => match nothing {},
+        Pause::Overtaken => Err(NoDraft {
             reason: Reason::Hedged,
             error: "overtaken",
         }),
     }
 }
 
-/// Runs a task like [`draft`], or until `look` gives a reason to stop. It is asked after each token but the end token, after
-/// which there is nothing to stop. The generation is dropped before this returns, so the engine stops within one step.
-pub(crate) async fn draft_until<T>(
-    task: Task<'_>,
-    mut look: impl FnMut(&Signals) -> Option<T>,
-) -> Result<Ended<T>, NoDraft> {
-    // A day stands for "no deadline"; tokio has no infinite one.
-    let until = Instant::now() + task.deadline.unwrap_or(Duration::from_secs(86_400));
-    let mut generation = task.engine.generate(task.job);
-    let mut collected = Collected::new(task.shape);
-    loop {
-        let event = tokio::select! {
-            biased;
-            event = next(&mut generation, until) => event?,
-            () = task.overtaken.cancelled() => return Ok(Ended::Overtaken(collected.usage())),
-        };
-        match event {
-            Event::Prefilled {
-                prompt_tokens,
-                took,
-            } => collected.prefilled(prompt_tokens, took),
-            Event::Token(token) => {
-                collected.push(&token);
-                let why = (!token.bytes.is_empty()).then(|| look(&collected.signals));
-                if let Some(why) = why.flatten() {
-                    drop(generation);
-                    let usage = collected.usage();
-                    return Ok(Ended::Stopped { why, usage });
-                }
-            }
-            Event::Finished { reason, usage } => {
-                return Ok(Ended::Finished(Box::new(collected.finish(reason, usage))));
-            }
-            Event::Failed(error) => return Err(no_draft(&error)),
+/// A draft that is being made. Dropping it stops the engine within one step.
+pub(crate) struct Run {
+    generation: Generation,
+    collected: Collected,
+    until: Instant,
+    overtaken: CancellationToken,
+}
+
+/// Why a run does not go on by itself.
+#[derive(Debug)]
+pub(crate) enum Pause<T> {
+    /// It is at its end.
+    Finished(Box<Drafted>),
+    /// Somebody else was faster.
+    Overtaken,
+    /// What the one who looks said.
+    Seen(T),
+}
+
+impl Run {
+    /// Begins.
+    pub(crate) fn begin(task: Task<'_>) -> Self {
+        Self {
+            generation: task.engine.generate(task.job),
+            collected: Collected::new(task.shape, task.commit),
+            // A day stands for "no deadline"; tokio has no infinite one.
+            until: Instant::now() + task.deadline.unwrap_or(Duration::from_secs(86_400)),
+            overtaken: task.overtaken,
         }
+    }
+
+    /// Goes on to the end, or until `look`, asked after each token but the end token, has something to say.
+    pub(crate) async fn go_on<T>(
+        &mut self,
+        mut look: impl FnMut(&Signals) -> Option<T>,
+    ) -> Result<Pause<T>, NoDraft> {
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = next(&mut self.generation, self.until) => event?,
+                () = self.overtaken.cancelled() => return Ok(Pause::Overtaken),
+            };
+            match event {
+                Event::Prefilled {
+                    prompt_tokens,
+                    took,
+                } => self.collected.prefilled(prompt_tokens, took),
+                Event::Token(token) => {
+                    self.collected.push(&token);
+                    let signals = &self.collected.signals;
+                    let seen = (!token.bytes.is_empty()).then(|| look(signals));
+                    if let Some(seen) = seen.flatten() {
+                        return Ok(Pause::Seen(seen));
+                    }
+                }
+                Event::Finished { reason, usage } => {
+                    let drafted = self.collected.finish(reason, usage);
+                    return Ok(Pause::Finished(Box::new(drafted)));
+                }
+                Event::Failed(error) => return Err(no_draft(&error)),
+            }
+        }
+    }
+
+    /// Nobody can be faster any more, and from now on the engine has `patience` for its next token.
+    pub(crate) fn commit(&mut self, patience: Duration) {
+        self.overtaken = CancellationToken::new();
+        self.until = Instant::now() + patience;
+    }
+
+    /// What was consumed so far.
+    pub(crate) fn usage(&self) -> EngineUsage {
+        self.collected.usage()
+    }
+
+    /// The text so far, in pieces that are whole UTF-8.
+    pub(crate) fn pieces(&self) -> &[String] {
+        &self.collected.pieces
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").finish_non_exhaustive()
     }
 }
 
@@ -168,6 +220,8 @@ struct Collected {
     signals: Signals,
     pieces: Vec<String>,
     partial: Vec<u8>,
+    commit: Commit,
+    at_commit: Option<Features>,
     prompt_tokens: u32,
     prefill: Duration,
     /// When decoding began.
@@ -175,8 +229,16 @@ struct Collected {
 }
 
 impl Collected {
-    fn new(shape: &Shape) -> Self {
+    fn new(shape: &Shape, commit: Commit) -> Self {
+        // Other forms are checked as a whole.
+        let commit = if *shape == Shape::Text {
+            commit
+        } else {
+            Commit::Complete
+        };
         Self {
+            commit,
+            at_commit: None,
             marker: Marker::new(shape),
             signals: Signals::new(),
             pieces: Vec::new(),
@@ -216,6 +278,10 @@ impl Collected {
                 role: self.marker.mark(&token.bytes),
             },
         );
+        if let Some(decisions) = self.commit.decisions().filter(|_| !token.bytes.is_empty()) {
+            let there = features_at(&self.signals, decisions);
+            self.at_commit = self.at_commit.or(there);
+        }
         self.partial.extend_from_slice(&token.bytes);
         let whole = whole_prefix(&self.partial);
         if whole > 0 {
@@ -226,7 +292,7 @@ impl Collected {
         }
     }
 
-    fn finish(mut self, reason: FinishReason, usage: EngineUsage) -> Drafted {
+    fn finish(&mut self, reason: FinishReason, usage: EngineUsage) -> Drafted {
         if !self.partial.is_empty() {
             self.pieces
                 .push(String::from_utf8_lossy(&self.partial).into_owned());
@@ -236,8 +302,9 @@ impl Collected {
             FinishReason::Length => Finish::Length,
         };
         Drafted {
-            pieces: self.pieces,
+            pieces: std::mem::take(&mut self.pieces),
             finish,
+            at_commit: self.at_commit,
             features: self.signals.features(finish),
             usage,
             prefill: self.prefill,

@@ -14,6 +14,29 @@ pub(super) struct ToAudit {
     pub(super) right: Drawn,
 }
 
+/// A label that nobody looks for. It is told so when this is dropped, unless the draft fails before.
+#[derive(Debug, Default)]
+pub(super) struct Untold(Option<(Ticket, Label)>);
+
+impl Untold {
+    fn new(ticket: Option<Ticket>, label: Label) -> Self {
+        Self(ticket.map(|ticket| (ticket, label)))
+    }
+
+    /// Where it is told after all.
+    pub(super) fn ticket(mut self) -> Option<Ticket> {
+        self.0.take().map(|(ticket, _)| ticket)
+    }
+}
+
+impl Drop for Untold {
+    fn drop(&mut self) {
+        if let Some((ticket, label)) = self.0.take() {
+            ticket.settle(label);
+        }
+    }
+}
+
 /// What a draw came to.
 #[derive(Debug, Default)]
 pub(super) struct DrawResult {
@@ -23,8 +46,19 @@ pub(super) struct DrawResult {
     pub(super) right: Option<Drawn>,
     /// Where the label is waited for, if there will be one.
     pub(super) ticket: Option<Ticket>,
+    /// The label that is known to be none.
+    pub(super) untold: Untold,
     /// Whether a draft that is not used is to be compared.
     pub(super) wanted: bool,
+}
+
+impl DrawResult {
+    fn untold(ticket: Option<Ticket>) -> Self {
+        Self {
+            untold: Untold::new(ticket, Label::NotDrawn),
+            ..Self::default()
+        }
+    }
 }
 
 impl Exchange {
@@ -33,13 +67,12 @@ impl Exchange {
         self.clearance.permit().is_ok() && self.app.learning().audits_open(&self.route)
     }
 
-    /// Draws for an accepted draft, and tells the label that is known to be none.
+    /// Draws for an accepted draft.
     pub(super) fn draw(&self, judgement: &mut Judgement) -> DrawResult {
         let accepted = judgement.assessment.verdict == Verdict::Accept;
         let Ok(permit) = self.clearance.permit() else {
             let ticket = judgement.learnt.take().map(|(_, ticket)| ticket);
-            unseen(ticket, Label::NotDrawn);
-            return DrawResult::default();
+            return DrawResult::untold(ticket);
         };
         if !accepted {
             return self.free_label(judgement);
@@ -49,8 +82,7 @@ impl Exchange {
             None => (self.declared_share(judgement), None),
         };
         if self.route.audit.is_none() {
-            unseen(ticket, Label::NotDrawn);
-            return DrawResult::default();
+            return DrawResult::untold(ticket);
         }
         let lot = Lot {
             route: &self.route,
@@ -59,17 +91,18 @@ impl Exchange {
             permit,
         };
         let (draw, right) = self.app.learning().draw(&lot);
-        let ticket = match draw {
-            Draw::Drawn => ticket,
-            Draw::NotDrawn => unseen(ticket, Label::NotDrawn),
+        let (ticket, untold) = match draw {
+            Draw::Drawn => (ticket, Untold::default()),
+            Draw::NotDrawn => (None, Untold::new(ticket, Label::NotDrawn)),
             Draw::Capped | Draw::Busy | Draw::Unpriced | Draw::Draining => {
-                unseen(ticket, Label::Lost)
+                (None, Untold::new(ticket, Label::Lost))
             }
         };
         DrawResult {
             booked: Some((propensity, draw)),
             right,
             ticket,
+            untold,
             wanted: false,
         }
     }
@@ -84,9 +117,9 @@ impl Exchange {
         } = self.app.learning().free_label(&self.route, p_bad, learnt);
         DrawResult {
             booked,
-            right: None,
             ticket,
             wanted,
+            ..DrawResult::default()
         }
     }
 
@@ -100,11 +133,4 @@ impl Exchange {
         let judge = self.route.text_judge.as_ref();
         judge.map_or(chance, |judge| chance.and(judge.share))
     }
-}
-
-fn unseen(ticket: Option<Ticket>, label: Label) -> Option<Ticket> {
-    if let Some(ticket) = ticket {
-        ticket.settle(label);
-    }
-    None
 }

@@ -15,7 +15,8 @@ pub(crate) struct Examined {
 }
 
 /// Checks a draft that ought to be `shape`, and adds to its features what its text says of itself. `messages` are the
-/// request's; only free text is compared with them.
+/// request's; only free text is compared with them. Of a draft that was committed before its end the features stay as they
+/// were then.
 pub(crate) fn examine(
     shape: &Shape,
     drafted: &mut Drafted,
@@ -29,6 +30,10 @@ pub(crate) fn examine(
     };
     let said: Vec<&str> = messages.iter().map(|m| m.content.as_str()).collect();
     let soft = inspect(shape, &text, &said);
-    drafted.features = drafted.features.with_soft(soft);
+    drafted.features = match drafted.at_commit {
+        // What came later was not known when it was decided.
+        Some(features) => features,
+        None => drafted.features.with_soft(soft),
+    };
     Examined { text, failed }
 }

@@ -1,19 +1,23 @@
 //! What a certificate was proven for, taken from a loaded model and a request.
 
 use local_engine::ModelInfo;
-use router_policies::{Answer, Fingerprint, LocalPlan, PromptAdditions};
+use router_policies::{Answer, Commit, Fingerprint, LocalPlan, PromptAdditions, Route};
 use sha2::{Digest, Sha256};
 
 use crate::learning::prompt_family;
 
 /// Everything whose change voids a certificate.
-pub(crate) fn fingerprint(info: &ModelInfo, plan: &LocalPlan, system: &str) -> Fingerprint {
+pub(crate) fn fingerprint(
+    info: &ModelInfo,
+    (route, plan): (&Route, &LocalPlan),
+    system: &str,
+) -> Fingerprint {
     Fingerprint {
         weights: info.weights_hash.clone(),
         quantization: info.quantization.clone(),
         template: info.template_hash.clone(),
         tokenizer: info.tokenizer_hash.clone(),
-        answer: answer_hash(&plan.answer),
+        answer: format!("{}{}", answer_hash(&plan.answer), commit_mark(route.commit)),
         prompt_family: format!("{}{}", prompt_family(system), additions_mark(&plan.prompt)),
     }
 }
@@ -31,6 +35,12 @@ fn additions_mark(additions: &PromptAdditions) -> String {
         hash.update(text.as_bytes());
     }
     format!("+{}", hex(&hash.finalize()))
+}
+
+/// What is decided after so many tokens is another decision. Nothing where it is decided at the end.
+fn commit_mark(commit: Commit) -> String {
+    let decisions = commit.decisions();
+    decisions.map_or_else(String::new, |decisions| format!("@{decisions}"))
 }
 
 fn answer_hash(answer: &Answer) -> String {

@@ -82,6 +82,21 @@ impl Exchange {
                 content: Content::Draft(answer),
                 leaves: audit.map_or(Leaves::Nothing, Leaves::Audit),
             }),
+            LocalResult::Committed {
+                committed,
+                confidence,
+                certificate,
+            } => Ok(Decided {
+                told: Told {
+                    source: Source::Local,
+                    reason: "accepted",
+                    confidence: Some(confidence),
+                    certificate,
+                    stored_usage: None,
+                },
+                content: Content::Committed(committed),
+                leaves: Leaves::Nothing,
+            }),
             LocalResult::Escalate(escalation) => match self.clearance.pinned() {
                 Some(by) => Err(by.fault_after(escalation.reason, &self.route.name)),
                 None => self.escalate(escalation).await,

@@ -67,7 +67,7 @@ impl Judging {
         info: &ModelInfo,
         system: &str,
     ) -> Self {
-        let now = fingerprint(info, plan, system);
+        let now = fingerprint(info, (route, plan), system);
         let declared = |mode, threshold| {
             Rule::Declared(Judge::for_route(route.trust, None, &now), mode, threshold)
         };
@@ -114,6 +114,20 @@ impl Judging {
                 }
             }
             Rule::Unknown | Rule::Declared(..) => self.judge_again(features, failed),
+        }
+    }
+
+    /// Judges a draft that would be committed before its end.
+    pub(crate) fn judge_unfinished(&self, features: &Features, audits_open: bool) -> Judgement {
+        match &self.rule {
+            Rule::Proven(controller) => {
+                let (ruling, learnt) = controller.take_unfinished(features, audits_open);
+                Judgement {
+                    learnt,
+                    ..ruling.into()
+                }
+            }
+            Rule::Unknown | Rule::Declared(..) => self.judge_again(features, None),
         }
     }
 

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_engine::{Health, LocalEngine, Usage as EngineUsage};
-use router_policies::{Answer as Shape, Finish, LocalPlan, Reason, Verdict};
+use router_policies::{
+    Answer as Shape, Features, Finish, LocalPlan, Reason, Signals, Stop, Verdict, features_at,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::Exchange;
+use super::committed::{Begun, Committed};
 use super::decide::Escalation;
-use super::drafting::{Drafted, Ended, Task, draft_until};
+use super::drafting::{Drafted, Pause, Run, Task};
 use super::draw::ToAudit;
 use super::examine::{Examined, examine};
 use super::job::job_for;
@@ -31,7 +34,21 @@ pub(super) enum LocalResult {
         certificate: Option<String>,
         audit: Option<Box<ToAudit>>,
     },
+    /// A draft that is not at its end, and the answer all the same.
+    Committed {
+        committed: Box<Committed>,
+        confidence: f64,
+        certificate: Option<String>,
+    },
     Escalate(Escalation),
+}
+
+/// What is seen of a draft on its way.
+enum Seen {
+    /// It will be rejected anyway.
+    Lost(Stop, Features),
+    /// It has come to where it is committed.
+    There(Features),
 }
 
 impl Exchange {
@@ -48,26 +65,48 @@ impl Exchange {
             Ok(drafter) => drafter,
             Err(reason) => return escalate(reason),
         };
-        let _first = self.app.learning().client(&plan.model);
+        let first = self.app.learning().client(&plan.model);
         let guard = self
             .account
             .begin(local_plan(&self.snapshot, plan, Engine::Local));
-        let task = Task {
+        let shape = shape_for(&self.request, plan);
+        let mut run = Run::begin(Task {
             engine,
-            shape: &shape_for(&self.request, plan),
+            shape: &shape,
             job: job_for(&self.request, plan),
             deadline: plan.deadline,
+            commit: self.route.commit,
             overtaken: overtaken.clone(),
-        };
+        });
         let (judge, given_up) = judging.watch();
-        let look = |signals: &_| self.route.early_abort.then(|| judge.stop(signals))?;
-        match draft_until(task, look).await {
-            Ok(Ended::Finished(drafted)) => self.conclude(guard, plan, &judging, *drafted).await,
-            Ok(Ended::Stopped { why, usage }) => {
+        let commits_after = self.commits_after(&shape);
+        let look = |signals: &Signals| {
+            if let Some(features) = commits_after.and_then(|at| features_at(signals, at)) {
+                return Some(Seen::There(features));
+            }
+            let stop = self.route.early_abort.then(|| judge.stop(signals))?;
+            stop.map(|(stop, features)| Seen::Lost(stop, features))
+        };
+        match run.go_on(look).await {
+            Ok(Pause::Finished(drafted)) => self.conclude(guard, plan, &judging, *drafted).await,
+            Ok(Pause::Seen(Seen::There(features))) => {
+                let begun = Begun {
+                    run,
+                    attempt: guard,
+                    first,
+                    shape,
+                };
+                self.commit(begun, &judging, features).await
+            }
+            Ok(Pause::Seen(Seen::Lost(stop, features))) => {
+                let (why, usage) = ((stop, features), run.usage());
+                drop(run);
                 let stopped = Stopped { why, usage };
                 self.give_up(guard, &judging, &given_up, stopped).await
             }
-            Ok(Ended::Overtaken(usage)) => {
+            Ok(Pause::Overtaken) => {
+                let usage = run.usage();
+                drop(run);
                 // Traffic that is not accepted, like a draft that was given up.
                 judging.count_stopped(self.audits_open());
                 let end = end_of(AttemptOutcome::Discarded, &usage, usage.busy, None);
@@ -85,6 +124,13 @@ impl Exchange {
                 escalate(none.reason)
             }
         }
+    }
+
+    /// Decision tokens after which a stream begins; `None`: at the end of the draft. What must be JSON because the client says
+    /// so is checked as a whole.
+    fn commits_after(&self, shape: &Shape) -> Option<u32> {
+        let begins = self.request.stream && *shape == Shape::Text;
+        self.route.commit.decisions().filter(|_| begins)
     }
 
     /// Who drafts and who judges, or why no draft is made.
@@ -181,16 +227,25 @@ impl Exchange {
             id: format!("chatcmpl-{}", self.id),
             created: jiff::Timestamp::now().as_second(),
             model: self.request.model.clone(),
-            finish_reason: match drafted.finish {
-                Finish::Stop => "stop",
-                Finish::Length => "length",
-            },
-            usage: AnswerUsage {
-                prompt_tokens: drafted.usage.prompt_tokens.into(),
-                completion_tokens: drafted.usage.completion_tokens.into(),
-            },
+            finish_reason: finish_word(drafted.finish),
+            usage: usage_shown(&drafted.usage),
             pieces: drafted.pieces,
         }
+    }
+}
+
+pub(super) const fn finish_word(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+    }
+}
+
+/// Token counts as clients read them.
+pub(super) fn usage_shown(usage: &EngineUsage) -> AnswerUsage {
+    AnswerUsage {
+        prompt_tokens: usage.prompt_tokens.into(),
+        completion_tokens: usage.completion_tokens.into(),
     }
 }
 

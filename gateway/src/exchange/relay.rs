@@ -1,4 +1,5 @@
-//! The body of a streamed answer: `Held → Sending` (local or stored) or `Held → Relaying` (upstream).
+//! The body of a streamed answer: `Held → Sending` (local or stored), `Held → Drafting → Sending` (local, committed before its
+//! end) or `Held → Relaying` (upstream).
 //!
 //! Nothing of a draft is sent before it is accepted, and after the first event the source does not change. A stream
 //! that breaks ends with an error event and without `[DONE]`. Dropping the body at any stage settles the account.
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Exchange;
+use super::committed::Drafting;
 use super::decide::{Content, Decided, Told};
 use super::deliver::Deciding;
 use super::leaves::Leaves;
@@ -40,6 +42,8 @@ pub(super) enum Stage {
         leaves: Leaves,
         said: Option<Said>,
     },
+    /// Events of a draft that is being made.
+    Drafting(Box<Drafting>),
     /// Events of an upstream.
     Relaying(Box<Relay>),
     /// One last event, then the end.
@@ -75,6 +79,9 @@ pub(super) fn begin(exchange: Exchange, decided: Decided) -> Stage {
     let mut said = None;
     let chunks = match content {
         Content::Draft(answer) => chunks_of(&answer, include_usage),
+        Content::Committed(committed) => {
+            return Stage::Drafting(Box::new(Drafting::new(exchange, told, *committed)));
+        }
         Content::Stored(stored) => replayed(&stored.body, include_usage),
         // An upstream that ignores `stream` still gives a stream to a client that asked for one.
         Content::Whole(reply) => {
@@ -139,6 +146,7 @@ async fn step(stage: Stage) -> Option<(Bytes, Stage)> {
                 },
             ))
         }
+        Stage::Drafting(drafting) => Some(drafting.next().await),
         Stage::Relaying(relay) => Some(relay.next().await),
         Stage::Last(bytes) => Some((bytes, Stage::Over)),
         Stage::Over => None,
@@ -302,14 +310,14 @@ impl Relay {
 
 impl Exchange {
     /// Books and logs an answer that broke after the status was out.
-    async fn break_off(self, fault: &Fault) {
+    pub(super) async fn break_off(self, fault: &Fault) {
         let (id, code) = (self.id, fault.kind().code());
         tracing::warn!(request_id = %id, code, blame = fault.kind().blame().as_str(), "stream broke off");
         self.account.settle(Settlement::failed(200, code)).await;
     }
 }
 
-fn error_event(fault: &Fault) -> Bytes {
+pub(super) fn error_event(fault: &Fault) -> Bytes {
     encode(&error_body(fault).to_string())
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::compare::agrees;
 use super::family::prompt_family;
 use super::labelled::LabelledRequest;
-use crate::exchange::{Ended, Examined, Task, draft_until, examine, fingerprint, job_of};
+use crate::exchange::{Examined, Task, draft_watched, examine, fingerprint, job_of};
 
 /// What a calibration found.
 #[derive(Debug)]
@@ -94,14 +94,14 @@ pub async fn calibrate(
         .ok_or_else(|| CalibrationError::Engine("it has not loaded".into()))?;
     let (mut traced, mut right, mut undrafted) = (Vec::with_capacity(rows.len()), 0, 0);
     for row in rows {
-        let outcome = trace(engine, plan, row).await;
+        let outcome = trace(engine, (route, plan), row).await;
         right += usize::from(outcome.as_ref().is_some_and(|row| !row.labelled.bad));
         undrafted += usize::from(outcome.is_none());
         traced.push(outcome.unwrap_or_else(never_accepted));
         progress();
     }
     let taught = teach(route, &traced, &target);
-    let family = fingerprint(&info, plan, &system);
+    let family = fingerprint(&info, (route, plan), &system);
     let proving = taught.lesson.proving(&taught.labelled);
     let proving = proving.into_iter().copied().collect();
     let certificate = certificate(&taught, route, target, family.clone());
@@ -188,7 +188,7 @@ fn one_system_prompt(rows: &[LabelledRequest]) -> Result<String, CalibrationErro
 /// The draft of one row with its label; `None` if there is none.
 async fn trace(
     engine: &Arc<dyn LocalEngine>,
-    plan: &LocalPlan,
+    (route, plan): (&Route, &LocalPlan),
     row: &LabelledRequest,
 ) -> Option<Traced> {
     let task = Task {
@@ -196,29 +196,30 @@ async fn trace(
         shape: &plan.answer,
         job: job_of(plan, row.messages.clone()),
         deadline: plan.deadline,
+        commit: route.commit,
         overtaken: CancellationToken::new(),
     };
     let mut tracer = Tracer::default();
-    let ended = draft_until(task, |signals| {
-        tracer.look(signals);
-        None::<std::convert::Infallible>
-    });
-    let Ended::Finished(mut drafted) = ended.await.ok()? else {
-        return None;
-    };
+    let drafting = draft_watched(task, |signals| tracer.look(signals));
+    let mut drafted = drafting.await.ok()?;
     let (busy, writing) = drafted.compute();
     let tokens = drafted.usage.completion_tokens;
     let Examined { text, failed } = examine(&plan.answer, &mut drafted, || row.messages.clone());
+    // What is committed before its end is sent, whatever fails later.
+    let committed = drafted.at_commit.and(route.commit.decisions());
     let labelled = Labelled {
         features: drafted.features,
-        valid: failed.is_none(),
+        valid: failed.is_none() || committed.is_some(),
         // Without the upstream's own answer, a wrong draft counts as one that the upstream would have got right:
         // the certificate errs on the safe side.
-        bad: !agrees(&plan.answer, &text, &row.gold),
+        bad: failed.is_some() || !agrees(&plan.answer, &text, &row.gold),
     };
+    let mut prefixes = tracer.finish(tokens.into(), writing);
+    // Nothing is given up once it is committed.
+    prefixes.retain(|prefix| committed.is_none_or(|decisions| prefix.decisions < decisions));
     Some(Traced {
         labelled,
-        prefixes: tracer.finish(tokens.into(), writing),
+        prefixes,
         busy,
     })
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use router_policies::{
     Features, Fingerprint, Judge, Label, LabelSampling, LearningReport, LiveSettings, Probability,
-    Reason,
+    Reason, Verdict,
 };
 
 use self::state::{Request, State};
@@ -121,6 +121,26 @@ impl Controller {
             number: Some(number),
         };
         (ruling, sampling, ticket)
+    }
+
+    /// Decides on a draft that is not finished and, if it is accepted, takes it in as the next request. What is rejected is
+    /// given up: traffic that no threshold accepts, for what it would have come to is not known.
+    pub(crate) fn take_unfinished(
+        self: &Arc<Self>,
+        features: &Features,
+        audits_open: bool,
+    ) -> (Ruling, Option<(LabelSampling, Ticket)>) {
+        let ruling = self.rule(features, None);
+        if ruling.threshold.is_none() {
+            // An alarm since the draft began: another will be made to learn, and counts.
+            return (ruling, None);
+        }
+        if ruling.assessment.verdict != Verdict::Accept {
+            self.take_stopped(audits_open);
+            return (ruling, None);
+        }
+        let (ruling, sampling, ticket) = self.take(features, None, audits_open);
+        (ruling, Some((sampling, ticket)))
     }
 
     /// The judge of this moment with its threshold and what it cites.

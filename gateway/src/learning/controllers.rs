@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use router_policies::{
-    Alarm, AlarmCause, AuditPlan, Fingerprint, LiveSettings, RiskTarget, Route, Trust,
+    Alarm, AlarmCause, AuditPlan, Commit, Fingerprint, LiveSettings, RiskTarget, Route, Trust,
 };
 use tokio::time::Instant;
 
@@ -220,7 +220,7 @@ fn least_missed(all: &BTreeMap<Key, Known>, route: &str) -> Option<Key> {
 fn settings_of(route: &Route, target: RiskTarget) -> LiveSettings {
     LiveSettings {
         audits: plan_of(route).unwrap_or_default(),
-        raises: !route.early_abort,
+        raises: !route.early_abort && route.commit == Commit::Complete,
         bought: route.text_judge.as_ref().map(|judge| judge.share),
         ..LiveSettings::new(target)
     }

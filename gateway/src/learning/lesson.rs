@@ -14,6 +14,9 @@ use crate::ledger::{ExchangeId, LabelRow, Origin, Preferred, Purpose, Receipt, R
 use crate::openai::ChatRequest;
 use crate::snapshot::Snapshot;
 
+/// The word of the checks of a finished draft, where they speak for a comparison.
+const CHECK: &str = "check";
+
 /// A judged draft, kept until it is known what the upstream says to the same request. Its `Debug` output has no content.
 #[derive(Debug)]
 pub(crate) struct Judged {
@@ -114,6 +117,22 @@ impl Learning {
         // Told before, for others wait behind it.
         if let Some(trial) = trial {
             trial.again().await;
+        }
+    }
+
+    /// Keeps that an answer which was committed before its end failed later. It takes no comparison to know that.
+    pub(crate) async fn failed_later(&self, exchange: ExchangeId, ticket: Option<Ticket>) {
+        let label = LabelRow {
+            exchange,
+            purpose: Purpose::Answer,
+            origin: Origin::Commit,
+            bad: true,
+            comparator: CHECK,
+            at: jiff::Timestamp::now(),
+        };
+        self.ledger.labelled(label).await;
+        if let Some(ticket) = ticket {
+            ticket.settle(Label::Failed);
         }
     }
 

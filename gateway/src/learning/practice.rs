@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compare::Said;
 use super::lesson::Judged;
-use super::text_judge::Hearing;
+use super::text_judge::{FreeLabel, Hearing};
 use crate::app::App;
 use crate::egress::EgressPermit;
 use crate::exchange::{
@@ -129,6 +129,7 @@ impl Practice {
             shape: &shape_for(&self.request, plan),
             job,
             deadline: Some(plan.deadline.unwrap_or(LONGEST)),
+            commit: self.route.commit,
             overtaken: CancellationToken::new(),
         };
         match draft(task).await {
@@ -157,6 +158,9 @@ impl Practice {
         );
         let shape = shape_for(&self.request, plan);
         let Examined { text, failed } = examine(&shape, &mut drafted, || self.request.messages());
+        // What is committed before its end would have been sent, whatever failed later.
+        let failed_later = drafted.at_commit.and(failed).is_some();
+        let failed = failed.filter(|_| !failed_later);
         // A draft that was stopped early counted when it was stopped.
         let mut judgement = if self.purpose == Purpose::Redo {
             judging.judge_again(&drafted.features, failed)
@@ -170,7 +174,12 @@ impl Practice {
             failed,
         };
         let p_bad = judgement.assessment.p_bad;
-        let free = learning.free_label(&self.route, p_bad, judgement.learnt.take());
+        let learnt = judgement.learnt.take();
+        let free = if failed_later {
+            FreeLabel::certain(learnt)
+        } else {
+            learning.free_label(&self.route, p_bad, learnt)
+        };
         let decision = judging.decision(subject, &judgement, free.booked);
         let judged = Box::new(Judged {
             exchange: decision.exchange,
@@ -180,6 +189,9 @@ impl Practice {
             ticket: free.ticket,
         });
         learning.keep(judging.documents(&judgement), decision).await;
+        if failed_later {
+            return learning.failed_later(judged.exchange, judged.ticket).await;
+        }
         if !free.wanted {
             return;
         }

@@ -75,6 +75,8 @@ words! {
         Shadow = "shadow",
         /// A draft that had been stopped early was made again to its end.
         FinishedAbort = "finished_abort",
+        /// An answer that was committed before its end failed later.
+        Commit = "commit",
     }
 }
 

@@ -65,26 +65,32 @@ pub type Chunks = std::vec::IntoIter<Bytes>;
 /// The answer as `chat.completion.chunk` events.
 #[must_use]
 pub fn chunks_of(answer: &Answer, include_usage: bool) -> Chunks {
-    let mut events = vec![event(
-        answer,
-        include_usage,
-        &json!({ "role": "assistant", "content": "" }),
-        None,
-    )];
-    for piece in &answer.pieces {
-        events.push(event(
-            answer,
-            include_usage,
-            &json!({ "content": piece }),
-            None,
-        ));
-    }
-    events.push(event(
-        answer,
-        include_usage,
-        &json!({}),
-        Some(answer.finish_reason),
-    ));
+    let mut events = vec![opening_chunk(answer, include_usage)];
+    let pieces = answer.pieces.iter();
+    events.extend(pieces.map(|piece| piece_chunk(answer, include_usage, piece)));
+    events.extend(closing_chunks(answer, include_usage));
+    events.into_iter()
+}
+
+/// The first event of an answer.
+#[must_use]
+pub fn opening_chunk(answer: &Answer, include_usage: bool) -> Bytes {
+    let role = json!({ "role": "assistant", "content": "" });
+    event(answer, include_usage, &role, None)
+}
+
+/// The event of one piece of text.
+#[must_use]
+pub fn piece_chunk(answer: &Answer, include_usage: bool, piece: &str) -> Bytes {
+    let content = json!({ "content": piece });
+    event(answer, include_usage, &content, None)
+}
+
+/// The events after the text, `[DONE]` included.
+#[must_use]
+pub fn closing_chunks(answer: &Answer, include_usage: bool) -> Vec<Bytes> {
+    let finish = Some(answer.finish_reason);
+    let mut events = vec![event(answer, include_usage, &json!({}), finish)];
     if include_usage {
         let mut last = envelope(answer);
         last["choices"] = json!([]);
@@ -92,7 +98,7 @@ pub fn chunks_of(answer: &Answer, include_usage: bool) -> Chunks {
         events.push(encode(&last.to_string()));
     }
     events.push(encode(DONE));
-    events.into_iter()
+    events
 }
 
 fn event(answer: &Answer, include_usage: bool, delta: &Value, finish: Option<&str>) -> Bytes {

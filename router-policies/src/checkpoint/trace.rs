@@ -77,6 +77,12 @@ impl Tracer {
     }
 }
 
+/// The features of a draft whose newest token is its decision number `decisions`; `None` of any other.
+pub fn features_at(signals: &Signals, decisions: u32) -> Option<Features> {
+    let there = signals.decided_last() && signals.decisions() == u64::from(decisions);
+    there.then(|| signals.features(Finish::Stop))
+}
+
 /// Decisions and features of a draft whose newest token has brought it to a checkpoint.
 pub(crate) fn reached(signals: &Signals) -> Option<(u32, Features)> {
     let due = signals.decided_last() && is_checkpoint(signals.decisions());

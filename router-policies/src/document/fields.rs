@@ -39,6 +39,10 @@ macro_rules! with_fields {
             /// From when on the source of a streamed answer is settled; default: `complete`.
             #[serde(default)]
             pub commit: Option<$crate::document::CommitDocument>,
+            /// With `commit: window`: how many tokens of the draft are judged before it begins to be sent; 1, 4, 8, 16, 32 or 64.
+            /// Default: 16.
+            #[serde(default)]
+            pub commit_after: Option<u32>,
             /// Whether a draft that is likely to be rejected is given up before its end; default: no.
             #[serde(default)]
             pub early_abort: Option<bool>,
@@ -72,6 +76,7 @@ macro_rules! with_fields {
                     risk: self.risk.clone(),
                     threshold: self.threshold,
                     commit: self.commit,
+                    commit_after: self.commit_after,
                     early_abort: self.early_abort,
                     hedge_after: self.hedge_after,
                     audit: self.audit.clone(),
@@ -110,6 +115,10 @@ pub struct FieldsDocument {
     /// From when on the source of a streamed answer is settled; default: `complete`.
     #[serde(default)]
     pub commit: Option<CommitDocument>,
+    /// With `commit: window`: how many tokens of the draft are judged before it begins to be sent; 1, 4, 8, 16, 32 or 64.
+    /// Default: 16.
+    #[serde(default)]
+    pub commit_after: Option<u32>,
     /// Whether a draft that is likely to be rejected is given up before its end; default: no.
     #[serde(default)]
     pub early_abort: Option<bool>,
@@ -180,7 +189,8 @@ pub enum CommitDocument {
     /// When the whole draft was judged.
     #[default]
     Complete,
-    /// As soon as the early checkpoints of the draft are passed; the rest is passed on as it is made.
+    /// When its first `commit_after` tokens were judged; the rest is passed on as it is made, whatever becomes of it. Only
+    /// where the answer is `text`: other forms are checked as a whole.
     Window,
 }
 

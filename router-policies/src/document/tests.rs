@@ -48,6 +48,7 @@ fn every_key_is_read() {
             {"name": "small", "weight": "100 %", "action": "local-only"},
         ]},
         "commit": "window",
+        "commit_after": 8,
         "early_abort": true,
         "hedge_after": "800ms",
         "audit": {"rate": "1 %", "near_threshold": "2.5x", "repeat": "10 %", "max_cost_per_day": "0.50"},

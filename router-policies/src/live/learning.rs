@@ -45,6 +45,8 @@ pub enum Label {
     Good,
     /// It would have.
     Bad,
+    /// It would have, which needed no draw to be known: the draft was committed before its end, and failed later.
+    Failed,
     /// It was not drawn: an accepted draft that is not audited.
     NotDrawn,
     /// It was drawn but could not be had: the upstream failed. While nothing is accepted such a request does not count;
@@ -62,7 +64,7 @@ impl Label {
     pub const fn known(self) -> Option<bool> {
         match self {
             Self::Good => Some(false),
-            Self::Bad => Some(true),
+            Self::Bad | Self::Failed => Some(true),
             Self::NotDrawn | Self::Lost => None,
         }
     }
@@ -83,6 +85,22 @@ pub struct Observation {
     pub decision_tokens: Option<u32>,
     /// Mean log-probability of the prompt's tokens, if known.
     pub prompt_logprob: Option<f64>,
+}
+
+impl Observation {
+    /// What is known without a draw stands for itself alone: every such request tells its own loss, so each counts once.
+    /// The mean of what is counted is still the regret.
+    fn certain(self) -> Self {
+        if self.label != Label::Failed {
+            return self;
+        }
+        let propensity = Probability::ONE;
+        let sampling = LabelSampling {
+            propensity,
+            ..self.sampling
+        };
+        Self { sampling, ..self }
+    }
 }
 
 /// What an observation led to.
@@ -226,6 +244,7 @@ impl RouteLearning {
         if seen.sampling.episode != self.episode {
             return None;
         }
+        let seen = &seen.certain();
         self.requests += 1;
         let cell = Cell::of(seen.p_bad);
         self.posterior.observe(cell, seen.label.known());

@@ -194,6 +194,47 @@ fn a_judge_that_says_nothing_proves_nothing() {
     assert_eq!(observe(Label::Lost), None);
 }
 
+/// What becomes of 20,000 accepted drafts of which a share fails after the commit; audits find nothing else.
+fn served_with_failures(share: f64) -> Option<Event> {
+    let (mut learning, mut random) = (
+        RouteLearning::certified(settings(), p(0.2)),
+        Random::seeded(11),
+    );
+    for _ in 0..20_000 {
+        let p_bad = p(0.01 + 0.1 * random.uniform());
+        let sampling = learning.sampling(p_bad, true);
+        let label = if random.uniform() < share {
+            Label::Failed
+        } else if sampling.draws(random.uniform()) {
+            Label::Good
+        } else {
+            Label::NotDrawn
+        };
+        let event = learning.observe(&Observation {
+            p_bad,
+            sampling,
+            label,
+            decision_tokens: None,
+            prompt_logprob: None,
+        });
+        if let Some(Event::Voided(_)) = event {
+            return event;
+        }
+    }
+    None
+}
+
+#[test]
+fn what_fails_after_the_commit_counts_once_and_needs_no_audit() {
+    // Within the target of 2 %: weighted like an audit it would look like 50 times as much.
+    assert_eq!(served_with_failures(0.01), None);
+    let Some(Event::Voided(alarm)) = served_with_failures(0.08) else {
+        panic!("no alarm")
+    };
+    let audited = matches!(alarm.cause, AlarmCause::AuditedLoss { .. });
+    assert!(audited && alarm.at < 2_000, "{alarm:?}");
+}
+
 #[test]
 fn worse_answers_at_the_same_confidence_raise_an_alarm_from_audits() {
     let (mut learning, mut random) = serving(5);

@@ -1,6 +1,7 @@
 //! From documents to routes, collecting every problem on the way.
 
 mod answer;
+mod commit;
 mod detectors;
 mod layers;
 mod local;

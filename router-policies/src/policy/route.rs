@@ -199,8 +199,22 @@ pub enum Commit {
     /// When the whole draft was judged.
     #[default]
     Complete,
-    /// As soon as the early checkpoints of the draft are passed.
-    Window,
+    /// When the draft had come this far, or had ended before; one of [`CHECKPOINTS`](crate::CHECKPOINTS). The certificate is
+    /// about the draft as it was then. A request that is not streamed is judged there, too, but checked as a whole.
+    Window {
+        /// Decision tokens.
+        decisions: u32,
+    },
+}
+
+impl Commit {
+    /// Decision tokens after which a draft is judged; `None`: at its end.
+    pub const fn decisions(self) -> Option<u32> {
+        match self {
+            Self::Complete => None,
+            Self::Window { decisions } => Some(decisions),
+        }
+    }
 }
 
 /// How accepted answers are checked against the upstream after they were sent.

@@ -17,6 +17,17 @@ pub(crate) struct FreeLabel {
     pub(crate) booked: Option<(Probability, Draw)>,
 }
 
+impl FreeLabel {
+    /// The label of a draft that failed after it would have been committed: known, whatever the lot.
+    pub(in crate::learning) fn certain(learnt: Option<(LabelSampling, Ticket)>) -> Self {
+        Self {
+            ticket: learnt.map(|(_, ticket)| ticket),
+            wanted: false,
+            booked: None,
+        }
+    }
+}
+
 impl Learning {
     /// Decides whether a draft with this `p_bad` is compared. `learnt` is how its label is drawn where it counts in a proof; a
     /// draft that failed its checks is never accepted, whatever its label.

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use super::super::nearest::nearest;
 use super::super::{Action, Commit, Pin, Route, Trust};
 use super::layers::{Layers, RiskKeys, TrustKeys};
-use super::{Context, detectors, local, spending, split, text_judge, upstream};
-use crate::document::{
-    ActionDocument, BudgetAction, CommitDocument, PrivateDocument, RouteDocument,
-};
+use super::{Context, commit, detectors, local, spending, split, text_judge, upstream};
+use crate::document::{ActionDocument, BudgetAction, PrivateDocument, RouteDocument};
 use crate::error::PolicyProblem;
 use crate::matcher::Matcher;
 use crate::risk::{RiskTarget, TargetError};
@@ -145,6 +143,7 @@ pub(super) fn answering(
     let audit = spending::audit(layers, context);
     let text_judge = text_judge::text_judge(layers, local.as_ref(), context);
     let text_judge = text_judge.filter(|_| leaves && audit.is_some());
+    let commit = commit::commit(layers, local.as_ref(), context);
     let keeps_local = action != Action::UpstreamOnly || pin != Pin::Never || ends_here;
     Route {
         local: local.filter(|_| keeps_local),
@@ -152,7 +151,7 @@ pub(super) fn answering(
         fallbacks: chain.collect(),
         pin,
         trust,
-        commit: commit(layers),
+        commit,
         early_abort: layers
             .find("early_abort", |fields| fields.early_abort)
             .is_some_and(|found| found.value),
@@ -200,13 +199,6 @@ pub(super) const fn plain_action(action: ActionDocument) -> Action {
         ActionDocument::UpstreamOnly => Action::UpstreamOnly,
         ActionDocument::Shadow => Action::Shadow,
         ActionDocument::Split => Action::Split,
-    }
-}
-
-fn commit(layers: &Layers) -> Commit {
-    match layers.find("commit", |fields| fields.commit) {
-        Some(found) if found.value == CommitDocument::Window => Commit::Window,
-        _ => Commit::Complete,
     }
 }
 

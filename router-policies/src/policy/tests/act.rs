@@ -306,3 +306,31 @@ fn a_judge_of_its_own_answers_is_warned_of() {
             .starts_with("`gpt` judges between")
     );
 }
+
+#[test]
+fn only_free_text_is_committed_before_its_end() {
+    let with = |fields: Value| compile(json!([route("a", fields)]));
+    let commit = |fields| with(fields).unwrap().routes()[0].commit;
+    let window = |decisions| Commit::Window { decisions };
+    assert_eq!(commit(json!({"commit": "window"})), window(16));
+    assert_eq!(
+        commit(json!({"commit": "window", "commit_after": 4})),
+        window(4)
+    );
+    assert_eq!(commit(json!({"commit": "complete"})), Commit::Complete);
+    let told = |fields| with(fields).unwrap_err()[0].to_string();
+    for (after, said) in [
+        (
+            json!({"commit": "window", "commit_after": 5}),
+            "no checkpoint after 5",
+        ),
+        (json!({"commit_after": 4}), "`commit_after` says nothing"),
+        (
+            json!({"commit": "window", "local": {"model": "demo", "answer": "json"}}),
+            "are checked as a whole",
+        ),
+    ] {
+        let told = told(after);
+        assert!(told.contains(said), "{told}");
+    }
+}
