@@ -8,6 +8,7 @@ mod evidence;
 mod explain;
 mod failure;
 mod import;
+mod models;
 mod replay;
 pub(crate) mod report;
 mod schema;
@@ -57,6 +58,11 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Runs policy tests: requests, and what must become of them.
     Test(test::TestArguments),
+    /// Looks at model files.
+    Models {
+        #[command(subcommand)]
+        command: models::ModelsCommand,
+    },
     /// Prints the JSON Schema of configuration files, for editors.
     Schema,
     /// Rewrites the configuration of another gateway, and tells what has no counterpart.
@@ -111,6 +117,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Models { command } => models::run(command),
         Command::Schema => schema::run(),
         Command::Import { from } => import::run(&from),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,

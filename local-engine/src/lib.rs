@@ -9,9 +9,9 @@ pub mod architectures;
 mod decode;
 mod engine;
 mod error;
-#[expect(dead_code, reason = "what reads it comes next")]
-mod inspect;
+pub mod inspect;
 mod job;
+pub mod machine;
 #[cfg(feature = "mistral")]
 pub mod mistral;
 pub mod queued;
@@ -22,7 +22,6 @@ mod slots;
 #[cfg_attr(not(feature = "mistral"), expect(dead_code, reason = "for adapters"))]
 mod source;
 mod spec;
-#[cfg_attr(not(feature = "mistral"), expect(dead_code, reason = "for adapters"))]
 mod template;
 mod vitals;
 pub mod worker;

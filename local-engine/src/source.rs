@@ -28,18 +28,11 @@ pub(crate) enum Weights {
 impl Source {
     /// Finds the files that `spec` names.
     pub(crate) fn locate(spec: &EngineSpec) -> Result<Self, EngineError> {
-        let path = fs::canonicalize(&spec.path)
-            .map_err(|error| load(&spec.path, &format!("cannot be opened: {error}")))?;
-        let weights = if path.is_dir() {
-            in_folder(&path)?
-        } else {
-            single_file(&path)?
-        };
-        let folder = match &weights {
-            Weights::Gguf(file) => file.parent().unwrap_or_else(|| Path::new("/")).to_owned(),
-            Weights::Safetensors(folder, _) => folder.clone(),
-        };
-        let side = spec.tokenizer.clone().unwrap_or(folder);
+        let weights = Weights::find(&spec.path)?;
+        let side = spec
+            .tokenizer
+            .clone()
+            .unwrap_or_else(|| weights.folder().to_owned());
         if !side.join("tokenizer.json").is_file() {
             let mend = "has no tokenizer.json; put the one of the model's repository there";
             return Err(load(&side, mend));
@@ -51,6 +44,30 @@ impl Source {
         match &self.weights {
             Weights::Gguf(file) => std::slice::from_ref(file),
             Weights::Safetensors(_, files) => files,
+        }
+    }
+}
+
+impl Weights {
+    /// The weights at `path`, a file or a folder.
+    pub(crate) fn find(path: &Path) -> Result<Self, EngineError> {
+        // Not made canonical: files in a cache are links to nameless ones, and what lies beside the link counts.
+        let path = std::path::absolute(path)
+            .map_err(|error| load(path, &format!("cannot be opened: {error}")))?;
+        let data = fs::metadata(&path)
+            .map_err(|error| load(&path, &format!("cannot be opened: {error}")))?;
+        if data.is_dir() {
+            in_folder(&path)
+        } else {
+            single_file(&path)
+        }
+    }
+
+    /// The folder that they lie in.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Self::Gguf(file) => file.parent().unwrap_or_else(|| Path::new("/")),
+            Self::Safetensors(folder, _) => folder,
         }
     }
 }

@@ -121,6 +121,20 @@ pub enum Quantization {
     Q4_0,
 }
 
+impl Quantization {
+    /// As files and the configuration name it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Q8_0 => "q8_0",
+            Self::Q6K => "q6_k",
+            Self::Q5K => "q5_k",
+            Self::Q4K => "q4_k",
+            Self::Q4_0 => "q4_0",
+        }
+    }
+}
+
 /// Far beyond a step of any model that is worth running on the machine.
 fn stall_after() -> Duration {
     Duration::from_secs(60)

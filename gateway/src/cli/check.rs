@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table};
 use router_policies::{Action, Certificate, Egress, ModelRef, Pin, RiskTarget, Route, Trust};
 
 use super::diff::{self, Diff};
-use super::{Failure, say};
+use super::{Failure, models, say};
 use crate::config::Config;
 use crate::learning::load_certificates;
 use crate::ledger::LedgerUrl;
@@ -53,15 +53,13 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
 
 fn check(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).map_err(|e| Failure::config(&e))?;
-    for (name, model) in &config.models {
-        if let Some(quantization) = &model.quantization {
-            crate::engines::quantization(quantization)
-                .map_err(|e| Failure::input(format!("models.{name}.{e}")))?;
-        }
-    }
+    let about_models = models::look(&config, path).map_err(|e| Failure::config(&e))?;
     let certificates = load_certificates(&config.certificates).map_err(Failure::input)?;
     say(&format!("{}: no problems\n", path.display()));
     say(&egress_table(&config).to_string());
+    for warning in about_models {
+        say(&warning);
+    }
     for warning in config.policy.warnings() {
         say(&format!("warning: {warning}"));
     }

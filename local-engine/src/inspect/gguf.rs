@@ -14,7 +14,7 @@ pub(super) mod tests;
 
 use input::{Input, List, Value, broken};
 use tensors::mixture;
-pub(crate) use tensors::{Tensor, format_name};
+pub(crate) use tensors::{Tensor, candle_reads, format_name, is_wide};
 
 use crate::error::EngineError;
 use crate::source::load;
@@ -123,6 +123,14 @@ impl Header {
     /// The tensor of this name.
     pub(crate) fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|tensor| tensor.name == name)
+    }
+
+    /// Weights by format, the most frequent first.
+    pub(crate) fn mixture(&self) -> Vec<(String, u64)> {
+        let mixture = mixture(&self.tensors).into_iter();
+        mixture
+            .map(|(format, size)| (format_name(format), size))
+            .collect()
     }
 
     /// Number of weights.

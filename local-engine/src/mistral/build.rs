@@ -134,7 +134,10 @@ impl Form {
                 let checkpoint = Checkpoint::read(folder, spec.quantization)?;
                 Ok(Self {
                     architecture: checkpoint.architecture.clone(),
-                    quantization: spec.quantization.map_or("f32", name).to_owned(),
+                    quantization: spec
+                        .quantization
+                        .map_or("f32", Quantization::as_str)
+                        .to_owned(),
                     end: None,
                     template: None,
                     checkpoint: Some((checkpoint, spec.quantization)),
@@ -201,16 +204,6 @@ fn isq(quantization: Quantization) -> IsqType {
         Quantization::Q5K => IsqType::Q5K,
         Quantization::Q4K => IsqType::Q4K,
         Quantization::Q4_0 => IsqType::Q4_0,
-    }
-}
-
-fn name(quantization: Quantization) -> &'static str {
-    match quantization {
-        Quantization::Q8_0 => "q8_0",
-        Quantization::Q6K => "q6_k",
-        Quantization::Q5K => "q5_k",
-        Quantization::Q4K => "q4_k",
-        Quantization::Q4_0 => "q4_0",
     }
 }
 

@@ -10,18 +10,10 @@ use tokenizers::Tokenizer;
 
 use crate::decode::{Pieces, Trie};
 use crate::error::EngineError;
+use crate::inspect::USUAL_ENDS;
 use crate::job::{Constraint, Message};
 use crate::source::load;
 use crate::template::{Template, json, token_text};
-
-/// End tokens that a template may use without any file declaring them.
-const USUAL_ENDS: [&str; 5] = [
-    "<|im_end|>",
-    "<end_of_turn>",
-    "<|end_of_text|>",
-    "<|end|>",
-    "<|eot_id|>",
-];
 
 /// Closed lists whose trees are kept. A gateway has about one list per route.
 const KEPT_LISTS: usize = 16;

@@ -50,6 +50,22 @@ impl ConfigError {
         }
     }
 
+    /// Problems with keys of `file`, which has been read before.
+    pub(crate) fn about(file: &Path, problems: Vec<Problem>) -> Self {
+        let bytes = crate::config::bytes_of(file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let tree = Tree::parse(&text).ok().map(|(tree, _)| tree);
+        let name = file.display().to_string();
+        Self::new(
+            Source {
+                name: &name,
+                text: &text,
+            },
+            tree.as_ref(),
+            problems,
+        )
+    }
+
     pub(in crate::config) fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self {
             file: path.display().to_string(),

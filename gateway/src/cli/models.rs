@@ -1,0 +1,23 @@
+//! `smallfirst models`: what a model is and would take, and fetching one.
+
+mod check;
+mod configured;
+mod show;
+
+use clap::Subcommand;
+
+use super::Failure;
+pub(super) use configured::look;
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// Tells what a model is, what would compute it and what that takes. Nothing is loaded.
+    Check(check::CheckArguments),
+}
+
+pub(super) fn run(command: ModelsCommand) -> Result<(), Failure> {
+    match command {
+        ModelsCommand::Check(arguments) => check::run(&arguments),
+    }
+}

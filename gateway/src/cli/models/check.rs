@@ -1,0 +1,108 @@
+//! `smallfirst models check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use local_engine::inspect::{Inspection, Wanted, inspect};
+use local_engine::machine::{self, Memory};
+use serde::Serialize;
+
+use super::super::{Failure, say};
+use super::show::{as_text, snippet};
+use crate::engines::quantization;
+
+/// Arguments of `models check`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckArguments {
+    /// A GGUF file, or a folder with a GGUF or safetensors.
+    model: PathBuf,
+    /// As if it were quantized while loading (safetensors only): `q8_0`, `q6_k`, `q5_k`, `q4_k` or `q4_0`.
+    #[arg(long)]
+    quantization: Option<String>,
+    /// Longest prompt plus answer to reckon memory with, in tokens. Default: the model's own.
+    #[arg(long, value_name = "TOKENS")]
+    context: Option<u64>,
+    /// One JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Exit with 1 where there are warnings.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What is told of a model.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    usable: bool,
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+    machine: Option<Memory>,
+    snippet: String,
+}
+
+pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
+    let mut wanted = Wanted::new(&arguments.model);
+    wanted.context = arguments.context;
+    if let Some(name) = &arguments.quantization {
+        wanted.quantization = Some(quantization(name).map_err(Failure::input)?);
+    }
+    let mut inspection = inspect(&wanted).map_err(Failure::input)?;
+    let machine = machine::memory();
+    fit(&mut inspection, machine);
+    if arguments.json {
+        let told = Told {
+            usable: inspection.is_usable(),
+            inspection: &inspection,
+            machine,
+            snippet: snippet(&inspection, arguments.quantization.as_deref()),
+        };
+        say(&serde_json::to_string_pretty(&told).map_err(Failure::environment)?);
+    } else {
+        say(&as_text(
+            &inspection,
+            machine,
+            arguments.quantization.as_deref(),
+        ));
+    }
+    if !inspection.is_usable() {
+        return Err(Failure::input(format!(
+            "{}: cannot be used",
+            arguments.model.display()
+        )));
+    }
+    if arguments.strict && !inspection.warnings.is_empty() {
+        return Err(Failure::environment(format!(
+            "{}: {} warnings",
+            arguments.model.display(),
+            inspection.warnings.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Compares what it takes with what there is.
+pub(in crate::cli) fn fit(inspection: &mut Inspection, machine: Option<Memory>) {
+    let Some(machine) = machine else { return };
+    let needed = inspection.memory;
+    let size = super::show::size;
+    if needed.at_rest > machine.total {
+        inspection.obstacles.push(format!(
+            "it needs {}, and this machine has {}; take a smaller model or a smaller quantization",
+            size(needed.at_rest),
+            size(machine.total)
+        ));
+    } else if needed.at_rest > machine.available {
+        inspection.warnings.push(format!(
+            "it needs {}, and {} are free now",
+            size(needed.at_rest),
+            size(machine.available)
+        ));
+    } else if needed.total > machine.available {
+        inspection.warnings.push(format!(
+            "with a full context of {} tokens it needs {}, and {} are free now",
+            needed.context_tokens,
+            size(needed.total),
+            size(machine.available)
+        ));
+    }
+}
