@@ -58,7 +58,7 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Runs policy tests: requests, and what must become of them.
     Test(test::TestArguments),
-    /// Looks at model files.
+    /// Looks at model files, and fetches them.
     Models {
         #[command(subcommand)]
         command: models::ModelsCommand,
@@ -117,7 +117,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
-        Command::Models { command } => models::run(command),
+        Command::Models { command } => models::run(command).await,
         Command::Schema => schema::run(),
         Command::Import { from } => import::run(&from),
         Command::Calibrate(arguments) => calibrate::run(arguments).await,

@@ -31,6 +31,7 @@ use router_policies::Policy;
 use sha2::{Digest, Sha256};
 
 use crate::auth::KeyRing;
+use crate::hub::HubModel;
 use crate::ledger::{Catalog, LedgerUrl, LocalRate};
 use crate::upstream::UpstreamSettings;
 
@@ -69,8 +70,10 @@ pub struct Config {
 /// One local model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalModel {
-    /// GGUF file, or folder with weights and tokenizer.
+    /// GGUF file, or folder with weights and tokenizer; as written where it comes from the hub.
     pub path: PathBuf,
+    /// What to fetch from the hub.
+    pub hub: Option<HubModel>,
     /// Quantization made while loading, for example `q8_0`; for folders of safetensors.
     pub quantization: Option<String>,
     /// Threads that compute; `None` leaves it to the engine.

@@ -1,5 +1,7 @@
 //! Starting the local models: each in a supervised worker process behind a bounded queue.
 
+mod pulling;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,7 +13,9 @@ use local_engine::worker::{Worker, WorkerSettings};
 use local_engine::{EngineSpec, LocalEngine, Quantization};
 
 use crate::config::{Config, LocalModel};
+use crate::hub::{HubSettings, Pulled};
 use crate::snapshot::Engines;
+use pulling::Pulling;
 
 /// The hidden command that turns this program into an engine's worker.
 pub const WORKER_COMMAND: &str = "engine-worker";
@@ -70,8 +74,24 @@ fn start_worker(
     let spec = spec(model).map_err(|e| format!("models.{name}.{e}"))?;
     let mut settings = WorkerSettings::new(program, [WORKER_COMMAND], spec);
     settings.environment = environment(model);
+    let queue = queue(model);
+    let Some(hub) = &model.hub else {
+        return Ok(supervised(settings, &queue));
+    };
+    let start = move |pulled: Pulled| {
+        let mut settings = settings.clone();
+        settings.spec.path = pulled.weights;
+        settings.spec.tokenizer = pulled.tokenizer;
+        supervised(settings, &queue)
+    };
+    let from = HubSettings::from_environment();
+    let pulling = Pulling::start(name, hub.clone(), from, Box::new(start))?;
+    Ok(Arc::new(pulling))
+}
+
+fn supervised(settings: WorkerSettings, queue: &QueueSettings) -> Arc<dyn LocalEngine> {
     let worker: Arc<dyn LocalEngine> = Arc::new(Worker::start(settings));
-    Ok(Arc::new(Queued::new(worker, &queue(model))))
+    Arc::new(Queued::new(worker, queue))
 }
 
 fn spec(model: &LocalModel) -> Result<EngineSpec, String> {

@@ -11,6 +11,7 @@ mod egress;
 pub mod engines;
 mod exchange;
 pub mod fault;
+pub mod hub;
 mod import;
 pub mod learning;
 pub mod ledger;

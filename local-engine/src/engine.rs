@@ -24,6 +24,11 @@ pub trait LocalEngine: Send + Sync + fmt::Debug {
     /// Whether a job sent now could be answered.
     fn health(&self) -> Health;
 
+    /// How far it has come, while it cannot answer yet and knows.
+    fn progress(&self) -> Option<String> {
+        None
+    }
+
     /// Number of tokens of `messages` after the chat template.
     ///
     /// # Errors

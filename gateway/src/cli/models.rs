@@ -2,6 +2,7 @@
 
 mod check;
 mod configured;
+mod pull;
 mod show;
 
 use clap::Subcommand;
@@ -14,10 +15,13 @@ pub(super) use configured::look;
 pub(super) enum ModelsCommand {
     /// Tells what a model is, what would compute it and what that takes. Nothing is loaded.
     Check(check::CheckArguments),
+    /// Brings a model from the Hugging Face hub into its cache, and goes on where an earlier try was cut.
+    Pull(pull::PullArguments),
 }
 
-pub(super) fn run(command: ModelsCommand) -> Result<(), Failure> {
+pub(super) async fn run(command: ModelsCommand) -> Result<(), Failure> {
     match command {
         ModelsCommand::Check(arguments) => check::run(&arguments),
+        ModelsCommand::Pull(arguments) => pull::run(arguments).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::document::{
 use super::problem::Problem;
 use super::{Config, Limits, LocalModel, Outside, Site, secret};
 use crate::auth::{ANONYMOUS, KeyHash, KeyRing, Principal};
+use crate::hub::HubModel;
 use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
 use crate::upstream::{Patience, UpstreamSettings};
 
@@ -166,8 +167,14 @@ impl Builder<'_> {
         let mut models = BTreeMap::new();
         for (name, document) in documents {
             let key = format!("models.{name}");
-            let path = self.folder.join(&document.path);
-            if self.outside == Outside::Required && !path.exists() {
+            let hub = self.hub(&key, &document);
+            let is_hub = HubModel::of_path(&document.path).is_some();
+            let path = if is_hub {
+                PathBuf::from(&document.path)
+            } else {
+                self.folder.join(&document.path)
+            };
+            if self.outside == Outside::Required && !is_hub && !path.exists() {
                 self.problem(
                     format!("{key}.path"),
                     format!(
@@ -187,6 +194,7 @@ impl Builder<'_> {
                 name,
                 LocalModel {
                     path,
+                    hub,
                     quantization: document.quantization,
                     threads: document.threads,
                     queue: document.queue.unwrap_or(QUEUE),
@@ -195,6 +203,22 @@ impl Builder<'_> {
             );
         }
         models
+    }
+
+    /// The model on the hub that a `path` names.
+    fn hub(&mut self, key: &str, document: &ModelDocument) -> Option<HubModel> {
+        let Some(named) = HubModel::of_path(&document.path) else {
+            if document.revision.is_some() {
+                let text = "is for models of the hub; leave it out, or write `path: hf:...`";
+                self.problem(format!("{key}.revision"), text);
+            }
+            return None;
+        };
+        let model = self.noted(format!("{key}.path"), named)?;
+        Some(match &document.revision {
+            Some(revision) => model.at(revision),
+            None => model,
+        })
     }
 
     /// An amount, or zero with a noted problem (the problem keeps the configuration from being used).

@@ -79,9 +79,13 @@ pub struct KeyDocument {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelDocument {
-    /// GGUF file, or folder with a GGUF or safetensors and `tokenizer.json`.
-    #[schemars(extend("examples" = ["models/Qwen3-0.6B-Q8_0"]))]
+    /// GGUF file, or folder with a GGUF or safetensors and `tokenizer.json`; or `hf:org/name`, `hf:org/name:Q8_0`,
+    /// `hf:org/name:file.gguf` from the Hugging Face hub, which is fetched while requests escalate.
+    #[schemars(extend("examples" = ["models/Qwen3-0.6B-Q8_0", "hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"]))]
     pub path: String,
+    /// Branch, tag or commit on the hub. Default: main.
+    #[schemars(extend("examples" = ["main"]))]
+    pub revision: Option<String>,
     /// Quantize while loading (safetensors only): `q8_0`, `q4_k`, ...
     #[schemars(extend("examples" = ["q8_0", "q4_k"]))]
     pub quantization: Option<String>,

@@ -91,7 +91,10 @@ pub(super) fn ready(app: &App, snapshot: &Snapshot) -> Response<Body> {
         .map(|(name, engine)| {
             let health = match engine.health() {
                 Health::Ready => json!("ready"),
-                Health::Loading => json!("loading"),
+                Health::Loading => match engine.progress() {
+                    Some(progress) => json!(format!("loading: {progress}")),
+                    None => json!("loading"),
+                },
                 Health::Down(why) => json!(format!("down: {why}")),
             };
             (name.to_owned(), health)

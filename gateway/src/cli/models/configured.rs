@@ -18,6 +18,9 @@ pub(in crate::cli) fn look(config: &Config, file: &Path) -> Result<Vec<String>, 
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     for (name, model) in &config.models {
         let key = |part: &str| format!("models.{name}.{part}");
+        if model.hub.is_some() {
+            continue;
+        }
         let mut wanted = Wanted::new(&model.path);
         if wanted.built.is_empty() {
             // A build without engines is for looking at policies; it says what the others would do.
