@@ -97,6 +97,11 @@ fn supervised(settings: WorkerSettings, queue: &QueueSettings) -> Arc<dyn LocalE
 fn spec(model: &LocalModel) -> Result<EngineSpec, String> {
     let mut spec = EngineSpec::new(&model.path);
     spec.threads = model.threads.and_then(NonZeroU32::new);
+    spec.cpus.clone_from(&model.cpus);
+    spec.memory_limit = model.memory_limit;
+    if let Some(time) = model.stall_after {
+        spec.stall_after = time;
+    }
     if let Some(name) = &model.quantization {
         spec.quantization = Some(quantization(name)?);
     }
