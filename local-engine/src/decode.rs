@@ -6,7 +6,7 @@ mod stats;
 mod step;
 mod trie;
 
-#[cfg(feature = "mistral")]
+#[cfg(any(feature = "mistral", feature = "llama-cpp"))]
 pub(crate) use step::{Pieces, Plan, Stepper};
-#[cfg(feature = "mistral")]
+#[cfg(any(feature = "mistral", feature = "llama-cpp"))]
 pub(crate) use trie::Trie;

@@ -1,5 +1,6 @@
 //! The seam itself: what an engine is asked and what it tells.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,6 +36,15 @@ pub trait LocalEngine: Send + Sync + fmt::Debug {
     /// [`EngineError::Loading`] or [`EngineError::Died`] while there is no model to ask;
     /// [`EngineError::Unsupported`] when the template refuses the messages.
     fn count_tokens(&self, messages: Vec<Message>) -> BoxFuture<'_, Result<u32, EngineError>>;
+
+    /// Number of tokens of `job`'s prompt that would be computed if it were sent now: all of them, less the beginning
+    /// that the engine has kept.
+    ///
+    /// # Errors
+    /// As [`count_tokens`](Self::count_tokens).
+    fn unread_tokens(&self, job: &Job) -> BoxFuture<'_, Result<u32, EngineError>> {
+        self.count_tokens(job.messages.clone())
+    }
 
     /// What a prompt of `prompt_tokens` sent now would have to wait for, from measured rates.
     fn estimate(&self, prompt_tokens: u32) -> Estimate;
@@ -87,6 +97,9 @@ pub struct ModelInfo {
     pub tokenizer_hash: String,
     /// SHA-256 of the chat template, lower-case hex.
     pub template_hash: String,
+    /// SHA-256 of each low-rank adapter's file, lower-case hex, by the name that jobs use.
+    #[serde(default)]
+    pub loras: BTreeMap<String, String>,
     /// Time from start to ready.
     pub load_time: Duration,
 }
@@ -126,6 +139,9 @@ pub enum Event {
     Prefilled {
         /// Tokens of the rendered prompt.
         prompt_tokens: u32,
+        /// How many of them, from the first one on, had been computed for an earlier prompt.
+        #[serde(default)]
+        reused_tokens: u32,
         /// Compute time of the prefill.
         took: Duration,
     },

@@ -5,12 +5,15 @@
 //! full vocabulary before any mask; compute that stops within one decode step once the stream is dropped.
 
 pub mod architectures;
-#[cfg(any(test, feature = "mistral"))]
+#[cfg(any(test, feature = "mistral", feature = "llama-cpp"))]
 mod decode;
 mod engine;
 mod error;
 pub mod inspect;
 mod job;
+#[cfg(feature = "llama-cpp")]
+pub mod llama;
+mod load;
 pub mod machine;
 #[cfg(feature = "mistral")]
 pub mod mistral;
@@ -19,11 +22,16 @@ mod rates;
 mod relay;
 pub mod scripted;
 mod slots;
-#[cfg_attr(not(feature = "mistral"), expect(dead_code, reason = "for adapters"))]
+#[cfg_attr(
+    not(any(feature = "mistral", feature = "llama-cpp")),
+    expect(dead_code, reason = "for adapters")
+)]
 mod source;
 mod spec;
 mod template;
 mod vitals;
+#[cfg(any(feature = "mistral", feature = "llama-cpp"))]
+mod watch;
 pub mod worker;
 
 pub use engine::{
@@ -32,5 +40,6 @@ pub use engine::{
 };
 pub use error::EngineError;
 pub use job::{Constraint, Job, Message, Sampling};
+pub use load::load;
 pub use spec::{Adapter, EngineSpec, Quantization};
 pub use vitals::{Cause, FirstTokens, Vitals};

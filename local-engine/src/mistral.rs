@@ -26,16 +26,15 @@ use crate::job::{Job, Message};
 use crate::rates::Rates;
 use crate::relay::{self, Relay};
 use crate::spec::EngineSpec;
+use crate::watch::Watch;
 
 mod build;
 mod config;
 mod probe;
 mod text;
-mod watch;
 
 use probe::Probe;
 use text::Text;
-use watch::Watch;
 
 /// A model in this process.
 pub struct Mistral {

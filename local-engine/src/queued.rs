@@ -89,6 +89,10 @@ impl LocalEngine for Queued {
         self.queue.engine.count_tokens(messages)
     }
 
+    fn unread_tokens(&self, job: &Job) -> BoxFuture<'_, Result<u32, EngineError>> {
+        self.queue.engine.unread_tokens(job)
+    }
+
     fn estimate(&self, prompt_tokens: u32) -> Estimate {
         let outlook = self.queue.outlook.lock();
         Estimate {
@@ -121,6 +125,16 @@ impl LocalEngine for Queued {
             place: Some(place),
         });
         Box::pin(async move { queue.start(job, entered).await }.flatten_stream())
+    }
+
+    fn embed(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Vec<f32>>, EngineError>> {
+        Box::pin(async move {
+            let place = self.queue.slots.join();
+            let full = || busy(self.queue.outlook.lock().wait(self.queue.slots.size()));
+            let closed = || EngineError::Internal("the queue is closed".to_owned());
+            let _slot = place.ok_or_else(full)?.slot().await.ok_or_else(closed)?;
+            self.queue.engine.embed(texts).await
+        })
     }
 }
 
@@ -183,7 +197,7 @@ impl Queue {
         entered: &mut Entered,
     ) -> Result<Option<Slot>, EngineError> {
         let arrived = Instant::now();
-        let counting = self.engine.count_tokens(job.messages.clone());
+        let counting = self.engine.unread_tokens(job);
         let tokens = timeout(limit, counting).await.map_err(|_| busy(limit))??;
         self.outlook
             .lock()

@@ -1,5 +1,6 @@
 //! An engine that plays scripts with timings: for tests of everything that sits on an engine.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -279,6 +280,7 @@ impl Play {
     fn prefill(&self) -> Event {
         Event::Prefilled {
             prompt_tokens: self.script.prompt_tokens,
+            reused_tokens: 0,
             took: self.script.delay_before_first,
         }
     }
@@ -345,6 +347,7 @@ fn scripted_info() -> ModelInfo {
         weights_hash: "0".repeat(64),
         tokenizer_hash: "1".repeat(64),
         template_hash: "2".repeat(64),
+        loras: BTreeMap::new(),
         load_time: Duration::ZERO,
     }
 }

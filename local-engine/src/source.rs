@@ -25,6 +25,15 @@ pub(crate) enum Weights {
     Safetensors(PathBuf, Vec<PathBuf>),
 }
 
+impl Weights {
+    /// The file or folder, for errors.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Gguf(path) | Self::Safetensors(path, _) => path,
+        }
+    }
+}
+
 impl Source {
     /// Finds the files that `spec` names.
     pub(crate) fn locate(spec: &EngineSpec) -> Result<Self, EngineError> {
@@ -33,11 +42,16 @@ impl Source {
             .tokenizer
             .clone()
             .unwrap_or_else(|| weights.folder().to_owned());
-        if !side.join("tokenizer.json").is_file() {
-            let mend = "has no tokenizer.json; put the one of the model's repository there";
-            return Err(load(&side, mend));
-        }
         Ok(Self { weights, side })
+    }
+
+    /// Checks that there is a tokenizer beside the weights, for engines that do not read the one in the file.
+    pub(crate) fn with_tokenizer(self) -> Result<Self, EngineError> {
+        if self.side.join("tokenizer.json").is_file() {
+            return Ok(self);
+        }
+        let mend = "has no tokenizer.json; put the one of the model's repository there";
+        Err(load(&self.side, mend))
     }
 
     pub(crate) fn files(&self) -> &[PathBuf] {
@@ -149,6 +163,6 @@ fn hash_into(hasher: &mut Sha256, mut file: File) -> io::Result<()> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -99,8 +99,9 @@ impl Adapter {
     #[must_use]
     pub const fn is_built(self) -> bool {
         match self {
-            Self::Auto | Self::Mistralrs => cfg!(feature = "mistral"),
-            Self::LlamaCpp => false,
+            Self::Auto => Self::Mistralrs.is_built() || Self::LlamaCpp.is_built(),
+            Self::Mistralrs => cfg!(feature = "mistral"),
+            Self::LlamaCpp => cfg!(feature = "llama-cpp"),
         }
     }
 }

@@ -55,6 +55,18 @@ impl Template {
         })
     }
 
+    /// What the template may call the first and the last token, where no file beside it says so.
+    #[cfg(feature = "llama-cpp")]
+    pub(crate) fn with_marks(mut self, begin: String, end: String) -> Self {
+        if self.begin.is_empty() {
+            self.begin = begin;
+        }
+        if self.end.is_empty() {
+            self.end = end;
+        }
+        self
+    }
+
     pub(crate) fn source(&self) -> &str {
         &self.source
     }

@@ -135,6 +135,10 @@ impl LocalEngine for Worker {
         Box::pin(self.desk.count(messages))
     }
 
+    fn unread_tokens(&self, job: &Job) -> BoxFuture<'_, Result<u32, EngineError>> {
+        Box::pin(self.desk.unread(job.clone()))
+    }
+
     fn estimate(&self, prompt_tokens: u32) -> Estimate {
         Estimate {
             queue: Duration::ZERO,
@@ -155,5 +159,9 @@ impl LocalEngine for Worker {
             Ok(stream) => Box::pin(stream),
             Err(error) => relay::failed(error),
         }
+    }
+
+    fn embed(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Vec<f32>>, EngineError>> {
+        Box::pin(self.desk.embed(texts))
     }
 }

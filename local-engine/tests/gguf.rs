@@ -14,6 +14,10 @@ use gguf::{Format, Gguf, Value};
 fn a_file_holds_its_tensors_where_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
+    assert_ne!(
+        format!("{:?}", random::llama(1)),
+        format!("{:?}", random::mamba(1))
+    );
     random::llama(1).write(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     assert_eq!(&bytes[..8], b"GGUF\x03\0\0\0");
@@ -65,6 +69,7 @@ fn values_are_written_by_their_kind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("empty.gguf");
         let mut file = Gguf::new("none");
+        file.set("other", Value::Bool(true)).remove("other");
         file.set("key", Value::Bool(false))
             .set("key", value.clone());
         file.write(&path).unwrap();

@@ -10,7 +10,6 @@ mod early_abort;
 mod escalate;
 mod hang_up;
 mod hedge;
-mod isolation;
 mod judge;
 mod learning;
 mod live;

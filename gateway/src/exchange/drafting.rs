@@ -147,6 +147,7 @@ impl Run {
                 Event::Prefilled {
                     prompt_tokens,
                     took,
+                    ..
                 } => self.collected.prefilled(prompt_tokens, took),
                 Event::Token(token) => {
                     self.collected.push(&token);

@@ -13,13 +13,22 @@ pub(crate) fn fingerprint(
     system: &str,
 ) -> Fingerprint {
     Fingerprint {
-        weights: info.weights_hash.clone(),
+        weights: weights(info),
         quantization: info.quantization.clone(),
         template: info.template_hash.clone(),
         tokenizer: info.tokenizer_hash.clone(),
         answer: format!("{}{}", answer_hash(&plan.answer), commit_mark(route.commit)),
         prompt_family: format!("{}{}", prompt_family(system), additions_mark(&plan.prompt)),
     }
+}
+
+/// The weights and what computes them: two adapters round differently. The name of the first adapter is left out, so
+/// that certificates from before there was a second one stay as they are.
+fn weights(info: &ModelInfo) -> String {
+    if info.adapter == "llama.cpp" {
+        return format!("{}:{}", info.adapter, info.weights_hash);
+    }
+    info.weights_hash.clone()
 }
 
 /// Nothing without additions, so that certificates of routes without any stay as they are.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_engine::{Health, LocalEngine, Usage as EngineUsage};
+use local_engine::{Health, Job, LocalEngine, Usage as EngineUsage};
 use router_policies::{
     Answer as Shape, Features, Finish, LocalPlan, Reason, Signals, Stop, Verdict, features_at,
 };
@@ -73,7 +73,10 @@ impl Exchange {
         let mut run = Run::begin(Task {
             engine,
             shape: &shape,
-            job: job_for(&self.request, plan),
+            job: Job {
+                tenant: Some(self.principal.name.as_str().into()),
+                ..job_for(&self.request, plan)
+            },
             deadline: plan.deadline,
             commit: self.route.commit,
             overtaken: overtaken.clone(),

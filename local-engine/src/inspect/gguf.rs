@@ -31,6 +31,8 @@ pub(crate) struct Header {
     /// Token that ends an answer.
     pub(crate) end: Option<u32>,
     pub(crate) template: Option<String>,
+    /// `model`, or `adapter` for a low-rank adapter; older files do not say.
+    pub(crate) purpose: Option<String>,
     pub(crate) tensors: Vec<Tensor>,
     /// Where the data of the tensors begins in the file.
     data_start: u64,
@@ -82,6 +84,7 @@ impl Header {
     fn keep(&mut self, key: String, value: Value) {
         match (key.as_str(), value) {
             ("general.architecture", Value::Text(text)) => self.architecture = text,
+            ("general.type", Value::Text(text)) => self.purpose = Some(text),
             ("tokenizer.chat_template", Value::Text(text)) => self.template = Some(text),
             ("tokenizer.ggml.eos_token_id", Value::Number(id)) => self.end = u32::try_from(id).ok(),
             (_, Value::Number(number)) => {
@@ -118,6 +121,11 @@ impl Header {
     /// Number of files that the model is split into.
     pub(crate) fn parts(&self) -> u64 {
         self.plain("split.count").unwrap_or(1)
+    }
+
+    /// How the vectors of a text become one, by llama.cpp's numbers; models that make no embeddings have none or 0.
+    pub(crate) fn pooling(&self) -> Option<u64> {
+        self.plain(&format!("{}.pooling_type", self.architecture))
     }
 
     /// The tensor of this name.

@@ -1,5 +1,6 @@
 //! Loading: on a thread of its own, because the loaders block, panic, and leave settings behind on theirs.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -74,7 +75,8 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> EngineError {
 fn load_here(spec: &EngineSpec) -> Result<Loaded, EngineError> {
     let began = Instant::now();
     warn_of_slow_build();
-    let source = Source::locate(spec)?;
+    refuse_loras(spec)?;
+    let source = Source::locate(spec)?.with_tokenizer()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -96,6 +98,16 @@ fn load_here(spec: &EngineSpec) -> Result<Loaded, EngineError> {
             stop_token,
         })
     })
+}
+
+fn refuse_loras(spec: &EngineSpec) -> Result<(), EngineError> {
+    let Some(name) = spec.loras.keys().next() else {
+        return Ok(());
+    };
+    let mend = format!(
+        "mistralrs cannot switch low-rank adapters between jobs, and `{name}` is one; use the adapter llama-cpp and a GGUF file"
+    );
+    Err(EngineError::Load(mend))
 }
 
 /// The engine picks its kernels when it is compiled.
@@ -223,6 +235,7 @@ fn describe(
         weights_hash: hash_files(source.files())?,
         tokenizer_hash: hash_files(&[source.side.join("tokenizer.json")])?,
         template_hash: hash_text(text.template()),
+        loras: BTreeMap::new(),
         load_time: Duration::ZERO,
     })
 }

@@ -135,6 +135,7 @@ impl State {
             self.prefill = Some(took);
             self.emit(Event::Prefilled {
                 prompt_tokens,
+                reused_tokens: 0,
                 took,
             });
         }

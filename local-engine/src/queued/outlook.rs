@@ -12,13 +12,11 @@ use crate::vitals::FirstTokens;
 
 /// Kinds of answers whose length is remembered; the one that was not met for longest is forgotten.
 const KINDS: usize = 32;
-/// Of English text, until something was measured.
-const TOKENS_PER_BYTE: f64 = 0.25;
 /// Weight of the newest answer's length.
 const WEIGHT: f64 = 0.1;
 
 /// Expected times of all jobs that compute or wait, in their order, and what the expectations rest on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Outlook {
     rates: Rates,
     /// Bytes of text to tokens of prompt: jobs without a limit are not counted before they compute.
@@ -61,7 +59,8 @@ pub(super) struct Arrival {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Course {
     began: Instant,
-    prompt_tokens: u32,
+    /// Tokens of the prompt that were computed.
+    unread_tokens: u32,
     first_token: Option<Instant>,
     last_token: Instant,
     tokens: u32,
@@ -73,7 +72,7 @@ impl Course {
         let now = Instant::now();
         Self {
             began: now,
-            prompt_tokens: 0,
+            unread_tokens: 0,
             first_token: None,
             last_token: now,
             tokens: 0,
@@ -82,7 +81,11 @@ impl Course {
 
     pub(super) fn note(&mut self, event: &Event) {
         match event {
-            Event::Prefilled { prompt_tokens, .. } => self.prompt_tokens = *prompt_tokens,
+            Event::Prefilled {
+                prompt_tokens,
+                reused_tokens,
+                ..
+            } => self.unread_tokens = prompt_tokens.saturating_sub(*reused_tokens),
             Event::Token(_) => {
                 self.last_token = Instant::now();
                 self.first_token.get_or_insert(self.last_token);
@@ -97,11 +100,7 @@ impl Outlook {
     pub(super) fn starting_at(prefill: Option<f64>) -> Self {
         Self {
             rates: Rates::starting_at(prefill),
-            prompts: Line::starting_at(Some(TOKENS_PER_BYTE)),
-            answers: Vec::new(),
-            present: BTreeMap::new(),
-            next: 0,
-            first_tokens: FirstTokens::default(),
+            ..Self::default()
         }
     }
 
@@ -124,7 +123,7 @@ impl Outlook {
             .map(|message| message.content.len())
             .sum();
         let bytes = approximate(bytes);
-        let prompt_tokens = self.prompts.at(bytes).map_or(1, whole).max(1);
+        let prompt_tokens = self.prompts.at(bytes).map_or(0, whole);
         let kind = Kind::of(job);
         let prefill = self.prefill(prompt_tokens, engine);
         let estimate = Estimate {
@@ -172,10 +171,10 @@ impl Outlook {
             return;
         };
         self.rates
-            .prefilled(course.prompt_tokens, first.duration_since(course.began));
-        if course.prompt_tokens > 0 {
+            .prefilled(course.unread_tokens, first.duration_since(course.began));
+        if course.unread_tokens > 0 {
             self.prompts
-                .learn(arrival.bytes, course.prompt_tokens.into());
+                .learn(arrival.bytes, course.unread_tokens.into());
         }
         let after_first = course.last_token.duration_since(first);
         self.rates

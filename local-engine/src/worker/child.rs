@@ -171,17 +171,37 @@ impl Host {
             }
             Ask::Generate { id, job } => (id, tokio::spawn(generate(engine, id, job, tell, end))),
             Ask::Count { id, messages } => {
-                let counting = async move {
-                    let tokens = engine.count_tokens(messages).await;
-                    // A parent or a host that is gone needs no answer.
-                    let _ = tell.send(Tell::Counted { id, tokens }).await;
-                    let _ = end.send((id, false)).await;
-                };
-                (id, tokio::spawn(counting))
+                let counting = async move { engine.count_tokens(messages).await };
+                let tell_of = move |tokens| Tell::Counted { id, tokens };
+                (id, tokio::spawn(reply(id, counting, tell_of, tell, end)))
+            }
+            Ask::Unread { id, job } => {
+                let counting = async move { engine.unread_tokens(&job).await };
+                let tell_of = move |tokens| Tell::Counted { id, tokens };
+                (id, tokio::spawn(reply(id, counting, tell_of, tell, end)))
+            }
+            Ask::Embed { id, texts } => {
+                let embedding = async move { engine.embed(texts).await };
+                let tell_of = move |vectors| Tell::Embedded { id, vectors };
+                (id, tokio::spawn(reply(id, embedding, tell_of, tell, end)))
             }
         };
         self.running.insert(id, AbortOnDropHandle::new(task));
     }
+}
+
+/// Answers with one frame.
+async fn reply<T>(
+    id: Id,
+    answer: impl Future<Output = T> + Send,
+    tell_of: impl FnOnce(T) -> Tell + Send,
+    tell: mpsc::Sender<Tell>,
+    end: mpsc::Sender<(Id, bool)>,
+) {
+    let answer = answer.await;
+    // A parent or a host that is gone needs no answer.
+    let _ = tell.send(tell_of(answer)).await;
+    let _ = end.send((id, false)).await;
 }
 
 /// Runs one job and reports its end, which may be the engine's.

@@ -7,13 +7,16 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::frame::{Ask, Id, LONGEST_TEXT, Tell};
+use super::frame::{Ask, Id, LONGEST_TEXT, MOST_TEXTS, Tell};
 use crate::engine::{Event, Health, ModelInfo};
 use crate::error::EngineError;
 use crate::job::{Constraint, Job, Message};
 use crate::rates::Rates;
 use crate::relay::{self, Relay};
 use crate::vitals::{Cause, Vitals};
+
+/// One vector for each text.
+pub(super) type Vectors = Result<Vec<Vec<f32>>, EngineError>;
 
 /// The parent's table of open requests.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ struct State {
     next_id: Id,
     jobs: HashMap<Id, mpsc::Sender<Event>>,
     counts: HashMap<Id, oneshot::Sender<Result<u32, EngineError>>>,
+    embeddings: HashMap<Id, oneshot::Sender<Vectors>>,
 }
 
 #[derive(Debug)]
@@ -80,6 +84,7 @@ impl Desk {
             next_id: 0,
             jobs: HashMap::new(),
             counts: HashMap::new(),
+            embeddings: HashMap::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -141,16 +146,45 @@ impl Desk {
 
     pub(super) async fn count(&self, messages: Vec<Message>) -> Result<u32, EngineError> {
         check_size(&messages, None)?;
+        let ask = |id| Ask::Count { id, messages };
+        self.ask(ask, |state, id, sender| state.counts.insert(id, sender))
+            .await
+    }
+
+    pub(super) async fn unread(&self, job: Job) -> Result<u32, EngineError> {
+        check_size(&job.messages, job.constraint.as_ref())?;
+        let ask = |id| Ask::Unread { id, job };
+        self.ask(ask, |state, id, sender| state.counts.insert(id, sender))
+            .await
+    }
+
+    pub(super) async fn embed(&self, texts: Vec<String>) -> Vectors {
+        within(texts.iter().map(String::len).sum())?;
+        if texts.len() > MOST_TEXTS {
+            let what = format!("{} texts at once; {MOST_TEXTS} are the most", texts.len());
+            return Err(EngineError::Unsupported(what));
+        }
+        let ask = |id| Ask::Embed { id, texts };
+        self.ask(ask, |state, id, sender| state.embeddings.insert(id, sender))
+            .await
+    }
+
+    /// Asks for one answer, and waits for it where `open` has put it.
+    async fn ask<T, O>(
+        &self,
+        ask: impl FnOnce(Id) -> Ask,
+        open: impl FnOnce(&mut State, Id, oneshot::Sender<Result<T, EngineError>>) -> O,
+    ) -> Result<T, EngineError> {
         let (sender, answer) = oneshot::channel();
         let (link, id) = {
             let mut state = self.state.lock();
             let link = state.child.link()?;
             let id = state.id();
-            state.counts.insert(id, sender);
+            open(&mut state, id, sender);
             (link, id)
         };
         // A failed send means that the child is gone, and then `answer` tells.
-        let _ = link.send(Ask::Count { id, messages }).await;
+        let _ = link.send(ask(id)).await;
         answer.await.unwrap_or_else(|_| Err(unheard()))
     }
 
@@ -163,6 +197,11 @@ impl Desk {
                 if let Some(waiting) = state.counts.remove(&id) {
                     // Whoever asked may have stopped waiting.
                     let _ = waiting.send(tokens);
+                }
+            }
+            Tell::Embedded { id, vectors } => {
+                if let Some(waiting) = state.embeddings.remove(&id) {
+                    let _ = waiting.send(vectors);
                 }
             }
             Tell::Ready(_) | Tell::LoadFailed(_) | Tell::Pong => {}
@@ -216,16 +255,21 @@ impl Desk {
         for (_, waiting) in state.counts.drain() {
             let _ = waiting.send(Err(error.clone()));
         }
+        for (_, waiting) in state.embeddings.drain() {
+            let _ = waiting.send(Err(error.clone()));
+        }
     }
 }
 
 fn pass_on(state: &mut State, id: Id, event: Event) {
     if let Event::Prefilled {
         prompt_tokens,
+        reused_tokens,
         took,
     } = &event
     {
-        state.rates.prefilled(*prompt_tokens, *took);
+        let computed = prompt_tokens.saturating_sub(*reused_tokens);
+        state.rates.prefilled(computed, *took);
     }
     let last = event.is_terminal();
     let Some(job) = state.jobs.get(&id) else {
@@ -246,7 +290,10 @@ fn pass_on(state: &mut State, id: Id, event: Event) {
 fn check_size(messages: &[Message], constraint: Option<&Constraint>) -> Result<(), EngineError> {
     let contents = messages.iter().map(|message| message.content.len());
     let constraint = constraint.map(Constraint::size);
-    let size: usize = contents.chain(constraint).sum();
+    within(contents.chain(constraint).sum())
+}
+
+fn within(size: usize) -> Result<(), EngineError> {
     if size > LONGEST_TEXT {
         let what = format!("a prompt of {size} bytes; {LONGEST_TEXT} are the most");
         return Err(EngineError::Unsupported(what));

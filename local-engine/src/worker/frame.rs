@@ -18,6 +18,9 @@ const LONGEST: usize = 7 * LONGEST_TEXT;
 /// Most bytes of text in one request.
 pub(super) const LONGEST_TEXT: usize = 8 << 20;
 
+/// Most texts to embed in one request: their vectors, written out, pass in one frame.
+pub(super) const MOST_TEXTS: usize = 1024;
+
 /// Names a request for the life of the connection.
 pub(super) type Id = u64;
 
@@ -39,6 +42,15 @@ pub(super) enum Ask {
     },
     /// Answered at once, whatever else is going on.
     Ping,
+    /// What a job's prompt would cost; answered as a count.
+    Unread {
+        id: Id,
+        job: Job,
+    },
+    Embed {
+        id: Id,
+        texts: Vec<String>,
+    },
 }
 
 /// Child to parent.
@@ -55,6 +67,10 @@ pub(super) enum Tell {
         tokens: Result<u32, EngineError>,
     },
     Pong,
+    Embedded {
+        id: Id,
+        vectors: Result<Vec<Vec<f32>>, EngineError>,
+    },
 }
 
 pub(super) fn codec() -> LengthDelimitedCodec {

@@ -69,8 +69,9 @@ impl WarmUp {
         match event {
             Event::Prefilled {
                 prompt_tokens,
+                reused_tokens,
                 took,
-            } => rates.prefilled(*prompt_tokens, *took),
+            } => rates.prefilled(prompt_tokens.saturating_sub(*reused_tokens), *took),
             Event::Token(_) => {
                 self.tokens += 1;
                 let _first = self.first_token.get_or_insert_with(Instant::now);

@@ -176,6 +176,12 @@ impl Gguf {
         self
     }
 
+    /// Takes a value out.
+    pub(crate) fn remove(&mut self, key: &str) -> &mut Self {
+        self.metadata.retain(|(found, _)| found != key);
+        self
+    }
+
     /// Adds a tensor of `shape` (rows, then columns), its values row by row.
     pub(crate) fn tensor(
         &mut self,

@@ -75,3 +75,54 @@ pub(crate) fn llama(seed: u64) -> Gguf {
     file.tensor("output_norm.weight", &[WIDTH], &[1.0; WIDTH], Format::F32);
     file
 }
+
+/// A small Mamba: its state after a token cannot be taken back to an earlier one.
+pub(crate) fn mamba(seed: u64) -> Gguf {
+    const RANK: usize = 4;
+    const STATE: usize = 16;
+    const KERNEL: usize = 4;
+    let mut file = Gguf::new("mamba");
+    file.set("mamba.context_length", Value::U32(4096))
+        .set("mamba.embedding_length", Value::U32(64))
+        .set("mamba.feed_forward_length", Value::U32(0))
+        .set("mamba.attention.head_count", Value::U32(0))
+        .set("mamba.block_count", Value::U32(2))
+        .set("mamba.ssm.conv_kernel", Value::U32(4))
+        .set("mamba.ssm.inner_size", Value::U32(128))
+        .set("mamba.ssm.state_size", Value::U32(16))
+        .set("mamba.ssm.time_step_rank", Value::U32(4))
+        .set("mamba.attention.layer_norm_rms_epsilon", Value::F32(1e-5));
+    vocabulary(&mut file);
+    let mut draws = Draws(seed);
+    let mut matrix = |name: &str, shape: [usize; 2]| {
+        let values = draws.weights(shape[0] * shape[1], shape[1]);
+        file.tensor(name, &shape, &values, Format::F32);
+    };
+    matrix("token_embd.weight", [TOKENS, WIDTH]);
+    matrix("output.weight", [TOKENS, WIDTH]);
+    for layer in 0..LAYERS {
+        for (name, shape) in [
+            ("ssm_in", [2 * INNER, WIDTH]),
+            ("ssm_conv1d", [INNER, KERNEL]),
+            ("ssm_x", [RANK + 2 * STATE, INNER]),
+            ("ssm_dt", [INNER, RANK]),
+            ("ssm_out", [WIDTH, INNER]),
+        ] {
+            matrix(&format!("blk.{layer}.{name}.weight"), shape);
+        }
+    }
+    for layer in 0..LAYERS {
+        for (name, shape, value) in [
+            ("attn_norm.weight", &[WIDTH][..], 1.0),
+            ("ssm_conv1d.bias", &[INNER], 0.1),
+            ("ssm_dt.bias", &[INNER], 0.1),
+            ("ssm_a", &[INNER, STATE], -0.5),
+            ("ssm_d", &[INNER], 1.0),
+        ] {
+            let values = vec![value; shape.iter().product()];
+            file.tensor(&format!("blk.{layer}.{name}"), shape, &values, Format::F32);
+        }
+    }
+    file.tensor("output_norm.weight", &[WIDTH], &[1.0; WIDTH], Format::F32);
+    file
+}

@@ -55,7 +55,7 @@ pub(super) async fn run(arguments: PullArguments) -> Result<(), Failure> {
 }
 
 /// What the user wrote is wrong, or something outside.
-pub(super) fn failure(error: HubError) -> Failure {
+fn failure(error: HubError) -> Failure {
     match error {
         HubError::Choice(_) | HubError::NotFound(_) => Failure::input(error),
         _ => Failure::environment(error),

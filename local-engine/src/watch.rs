@@ -9,7 +9,7 @@ const PROMPT_SHARE: u32 = 256;
 
 /// Watches one job's steps.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     stall_after: Duration,
     /// Time for the first step.
     prompt: Duration,
@@ -19,7 +19,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A job whose steps take no longer than `stall_after` each.
-    pub(super) fn new(stall_after: Duration, prompt_tokens: u32) -> Self {
+    pub(crate) fn new(stall_after: Duration, prompt_tokens: u32) -> Self {
         let prompt = stall_after.saturating_mul(prompt_tokens.div_ceil(PROMPT_SHARE).max(1));
         Self {
             stall_after,
@@ -30,12 +30,12 @@ impl Watch {
     }
 
     /// How often to look.
-    pub(super) fn interval(&self) -> Duration {
+    pub(crate) fn interval(&self) -> Duration {
         (self.stall_after / 8).max(Duration::from_millis(1))
     }
 
     /// Whether nothing has happened for too long, `steps` being the steps so far.
-    pub(super) fn has_hung(&mut self, steps: u32) -> bool {
+    pub(crate) fn has_hung(&mut self, steps: u32) -> bool {
         if steps != self.steps {
             (self.steps, self.since) = (steps, Instant::now());
         }

@@ -1,0 +1,255 @@
+//! Loading: on the thread that will compute, which owns everything that is not shared.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
+use llama_cpp_2::{LogOptions, send_logs_to_tracing};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::compute::{Ask, Computer, Frame, Kept, Reading};
+use super::embed::makes_embeddings;
+use super::prefix::Prefixes;
+use super::text::Text;
+use crate::engine::ModelInfo;
+use crate::error::EngineError;
+use crate::inspect::gguf::Header;
+use crate::source::{Source, Weights, hash_files, hash_text, load as refused};
+use crate::spec::EngineSpec;
+
+/// Mended in the same words wherever llama.cpp does not say why it refuses a file.
+const REFUSED: &str = "is refused by llama.cpp, whose reason is in the log; convert it again with a recent llama.cpp, or choose another file";
+
+/// A loaded model with everything that belongs to it.
+pub(super) struct Loaded {
+    pub(super) text: Arc<Text>,
+    pub(super) info: ModelInfo,
+    pub(super) asks: mpsc::Sender<Ask>,
+    pub(super) kept: Kept,
+    pub(super) steps: Arc<AtomicU64>,
+    /// Reading of the first chunk.
+    pub(super) first: Reading,
+    pub(super) embeddings: bool,
+}
+
+/// Loads what `spec` names, and leaves a thread behind that computes until `asks` is dropped.
+pub(super) async fn load(spec: EngineSpec) -> Result<Loaded, EngineError> {
+    let (sender, loaded) = oneshot::channel();
+    let thread = thread::Builder::new().name("llama.cpp".to_owned());
+    let spawned = thread.spawn(move || live(&spec, sender));
+    spawned.map_err(|error| EngineError::Load(format!("no thread to load on: {error}")))?;
+    loaded
+        .await
+        .map_err(|_| EngineError::Load("the loader broke off".to_owned()))?
+}
+
+/// The thread's whole life.
+fn live(spec: &EngineSpec, answer: oneshot::Sender<Result<Loaded, EngineError>>) {
+    let began = Instant::now();
+    let read = catch_unwind(AssertUnwindSafe(|| Files::read(spec)));
+    let broke = |_| {
+        let what = "llama.cpp cannot handle these files and broke off".to_owned();
+        Err(EngineError::Load(what))
+    };
+    let files = match read.unwrap_or_else(broke) {
+        Ok(files) => files,
+        Err(error) => {
+            // Whoever asked may have given up.
+            let _ = answer.send(Err(error));
+            return;
+        }
+    };
+    files.serve(spec, began, answer);
+}
+
+/// Everything that was read from files.
+struct Files {
+    backend: &'static LlamaBackend,
+    model: Arc<LlamaModel>,
+    text: Arc<Text>,
+    loras: BTreeMap<Arc<str>, LlamaLoraAdapter>,
+    info: ModelInfo,
+    embeddings: bool,
+}
+
+impl Files {
+    fn read(spec: &EngineSpec) -> Result<Self, EngineError> {
+        let source = Source::locate(spec)?;
+        let Weights::Gguf(file) = &source.weights else {
+            let mend = "holds no GGUF file, and llama.cpp computes nothing else; convert the model, or use the adapter mistralrs";
+            return Err(refused(source.weights.path(), mend));
+        };
+        let header = Header::read(file)?;
+        check_length(file, &header)?;
+        if header.purpose.as_deref() == Some("adapter") {
+            let mend = "is a low-rank adapter; name it under `loras`, and its model here";
+            return Err(refused(file, mend));
+        }
+        let backend = backend()?;
+        let params = LlamaModelParams::default();
+        let model = LlamaModel::load_from_file(backend, file, &params);
+        let mut model = model.map_err(|_| refused(file, REFUSED))?;
+        let loras = loras(spec, &header, &mut model)?;
+        let model = Arc::new(model);
+        let text = Text::read(&model, &source, &header)?;
+        let info = describe(spec, &source, &header, &text, &model)?;
+        Ok(Self {
+            backend,
+            model,
+            text: Arc::new(text),
+            loras,
+            info,
+            embeddings: makes_embeddings(&header),
+        })
+    }
+
+    fn serve(
+        self,
+        spec: &EngineSpec,
+        began: Instant,
+        answer: oneshot::Sender<Result<Loaded, EngineError>>,
+    ) {
+        let frame = Frame {
+            backend: self.backend,
+            model: &self.model,
+            threads: threads(spec),
+            context_tokens: self.info.context_tokens,
+        };
+        let cuttable = !self.model.is_recurrent() && !self.model.is_hybrid();
+        let kept = Arc::new(Mutex::new(Prefixes::new(spec.prefix_cache, cuttable)));
+        let steps = Arc::<AtomicU64>::default();
+        let ready = Computer::new(&frame, self.loras, Arc::clone(&kept), Arc::clone(&steps))
+            .and_then(|mut computer| {
+                let first = if self.embeddings {
+                    Reading::default()
+                } else {
+                    computer.warm_up()?
+                };
+                Ok((computer, first))
+            });
+        match ready {
+            Err(error) => {
+                let _ = answer.send(Err(error));
+            }
+            Ok((computer, first)) => {
+                let (asks, asked) = mpsc::channel();
+                let load_time = began.elapsed();
+                let loaded = Loaded {
+                    text: self.text,
+                    info: ModelInfo {
+                        load_time,
+                        ..self.info
+                    },
+                    asks,
+                    kept,
+                    steps,
+                    first,
+                    embeddings: self.embeddings,
+                };
+                if answer.send(Ok(loaded)).is_ok() {
+                    computer.run(&asked);
+                }
+            }
+        }
+    }
+}
+
+/// llama.cpp's own state, made once for the process.
+fn backend() -> Result<&'static LlamaBackend, EngineError> {
+    static BACKEND: OnceLock<Option<LlamaBackend>> = OnceLock::new();
+    let made = BACKEND.get_or_init(|| {
+        send_logs_to_tracing(LogOptions::default());
+        LlamaBackend::init().ok()
+    });
+    let taken = || EngineError::Load("llama.cpp was started elsewhere in this process".to_owned());
+    made.as_ref().ok_or_else(taken)
+}
+
+fn loras(
+    spec: &EngineSpec,
+    model_header: &Header,
+    model: &mut LlamaModel,
+) -> Result<BTreeMap<Arc<str>, LlamaLoraAdapter>, EngineError> {
+    let mut loras = BTreeMap::new();
+    for (name, path) in &spec.loras {
+        check_lora(path, model_header)?;
+        let adapter = model.lora_adapter_init(path);
+        let adapter = adapter.map_err(|_| refused(path, REFUSED))?;
+        loras.insert(name.as_str().into(), adapter);
+    }
+    Ok(loras)
+}
+
+/// A file that was cut short would be mapped, and read beyond its end.
+fn check_length(path: &Path, header: &Header) -> Result<(), EngineError> {
+    let there = fs::metadata(path).map_or(u64::MAX, |about| about.len());
+    let needed = header.file_length();
+    if there < needed {
+        let what = format!("has {there} bytes of {needed}; copy or download it again");
+        return Err(refused(path, &what));
+    }
+    Ok(())
+}
+
+fn check_lora(path: &Path, model: &Header) -> Result<(), EngineError> {
+    let header = Header::read(path)?;
+    check_length(path, &header)?;
+    if header.purpose.as_deref() != Some("adapter") {
+        let mend = "is no low-rank adapter; convert it with convert_lora_to_gguf.py of llama.cpp";
+        return Err(refused(path, mend));
+    }
+    if header.architecture != model.architecture {
+        let what = format!(
+            "is for models of the architecture `{}`, and this one is `{}`; use the adapter of this model",
+            header.architecture, model.architecture
+        );
+        return Err(refused(path, &what));
+    }
+    Ok(())
+}
+
+fn describe(
+    spec: &EngineSpec,
+    source: &Source,
+    header: &Header,
+    text: &Text,
+    model: &LlamaModel,
+) -> Result<ModelInfo, EngineError> {
+    let context = model.n_ctx_train().max(1);
+    let limit = spec.context_limit.map_or(context, |limit| limit.get());
+    let loras = spec.loras.iter();
+    let loras: Result<_, EngineError> = loras
+        .map(|(name, path)| Ok((name.clone(), hash_files(std::slice::from_ref(path))?)))
+        .collect();
+    Ok(ModelInfo {
+        adapter: "llama.cpp".to_owned(),
+        architecture: header.architecture.clone(),
+        quantization: header.quantization.clone(),
+        context_tokens: context.min(limit),
+        vocabulary: text.vocabulary(),
+        weights_hash: hash_files(source.files())?,
+        tokenizer_hash: text.hash(),
+        template_hash: hash_text(text.template()),
+        loras: loras?,
+        load_time: Duration::ZERO,
+    })
+}
+
+fn threads(spec: &EngineSpec) -> i32 {
+    let all = || thread::available_parallelism().map_or(1, |cores| cores.get());
+    let threads = spec.threads.map_or_else(all, |threads| {
+        usize::try_from(threads.get()).unwrap_or(usize::MAX)
+    });
+    i32::try_from(threads).unwrap_or(i32::MAX)
+}
