@@ -20,7 +20,7 @@ pub(crate) mod tree;
 mod units;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ pub(crate) use problem::Source;
 pub use problem::{ConfigError, Problem};
 pub(crate) use read::read_form;
 pub use schema::schema;
-pub use units::ByteSize;
+pub use units::{ByteSize, Cpus};
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -78,6 +78,12 @@ pub struct LocalModel {
     pub quantization: Option<String>,
     /// Threads that compute; `None` leaves it to the engine.
     pub threads: Option<u32>,
+    /// Processors that its process may use; empty means all.
+    pub cpus: BTreeSet<u32>,
+    /// Most memory, in bytes, that its process may take beyond the files that it maps.
+    pub memory_limit: Option<u64>,
+    /// Silence after which its process is killed and replaced.
+    pub stall_after: Option<Duration>,
     /// Most requests that wait for it.
     pub queue: u32,
     /// What an hour of its computing costs.

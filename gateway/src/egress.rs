@@ -14,10 +14,11 @@
 mod inspector;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use router_policies::{Action, BudgetAction, DetectorName, Finding, Pin, Reason, Route};
 
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, Retry};
 use crate::ledger::Exhausted;
 use crate::openai::ChatRequest;
 
@@ -190,9 +191,24 @@ impl PinnedBy {
         match self {
             Self::Budget(_) => Fault::new(FaultKind::BudgetSpent, text),
             Self::Route | Self::Detector(_) | Self::Unreadable => {
-                Fault::new(FaultKind::LocalUnavailable, text).because("pinned")
+                let fault = Fault::new(FaultKind::LocalUnavailable, text).because("pinned");
+                match pause_after(reason) {
+                    Some(pause) => fault.retry(Retry::After(pause)),
+                    None => fault,
+                }
             }
         }
+    }
+}
+
+/// When a local model that did not answer may be worth another request. A verdict on a draft is none that time changes.
+const fn pause_after(reason: Reason) -> Option<Duration> {
+    match reason {
+        // Its process is being replaced, or the jobs in front are soon done.
+        Reason::EngineFailed | Reason::Busy | Reason::Slow => Some(Duration::from_secs(1)),
+        // It loads, which takes as long as the model is large.
+        Reason::EngineDown => Some(Duration::from_secs(5)),
+        _ => None,
     }
 }
 

@@ -102,6 +102,11 @@ fn spec(model: &LocalModel) -> Result<EngineSpec, String> {
     let mut spec = EngineSpec::new(&model.path);
     spec.prefix_cache = PREFIX_CACHE;
     spec.threads = model.threads.and_then(NonZeroU32::new);
+    spec.cpus.clone_from(&model.cpus);
+    spec.memory_limit = model.memory_limit;
+    if let Some(time) = model.stall_after {
+        spec.stall_after = time;
+    }
     if let Some(name) = &model.quantization {
         spec.quantization = Some(quantization(name)?);
     }

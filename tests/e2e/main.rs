@@ -10,6 +10,7 @@ mod early_abort;
 mod escalate;
 mod hang_up;
 mod hedge;
+mod isolation;
 mod judge;
 mod learning;
 mod live;

@@ -12,7 +12,7 @@ use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
 };
 use super::problem::Problem;
-use super::{Config, Limits, LocalModel, Outside, Site, secret};
+use super::{Config, Cpus, Limits, LocalModel, Outside, Site, secret};
 use crate::auth::{ANONYMOUS, KeyHash, KeyRing, Principal};
 use crate::hub::HubModel;
 use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
@@ -22,6 +22,7 @@ const LISTEN: &str = "127.0.0.1:8080";
 const LEDGER: &str = "sqlite:smallfirst.db";
 const CERTIFICATES: &str = "certificates";
 const QUEUE: u32 = 32;
+const SHORTEST_STALL: Duration = Duration::from_secs(1);
 /// The APIs that clients can ask.
 const SERVED: [Api; 1] = [Api::ChatCompletions];
 
@@ -189,6 +190,13 @@ impl Builder<'_> {
                     "must be at least 1; leave it out to use all cores",
                 );
             }
+            let stall_after = document.stall_after.map(Duration::from);
+            if stall_after.is_some_and(|time| time < SHORTEST_STALL) {
+                self.problem(
+                    format!("{key}.stall_after"),
+                    "must be at least 1s; a busy machine answers late",
+                );
+            }
             let rate = self.usd(format!("{key}.cost_per_hour"), &document.cost_per_hour);
             models.insert(
                 name,
@@ -197,6 +205,13 @@ impl Builder<'_> {
                     hub,
                     quantization: document.quantization,
                     threads: document.threads,
+                    cpus: (document.cpus.into_iter())
+                        .flat_map(Cpus::numbers)
+                        .collect(),
+                    memory_limit: document
+                        .memory_limit
+                        .map(|size| u64::try_from(size.0).unwrap_or(u64::MAX)),
+                    stall_after,
                     queue: document.queue.unwrap_or(QUEUE),
                     rate: LocalRate { per_hour: rate },
                 },

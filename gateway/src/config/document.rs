@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use super::tree::{MAX_ALIASED, MAX_DEPTH, MAX_FILE, MAX_VALUES, Place};
-use super::units::ByteSize;
+use super::units::{ByteSize, Cpus};
 
 /// An amount in USD that is not negative.
 const AMOUNT: &str = r"^\s*\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$";
@@ -92,6 +92,15 @@ pub struct ModelDocument {
     /// Threads that compute. Default: all cores.
     #[schemars(range(min = 1))]
     pub threads: Option<u32>,
+    /// Processors that its process computes on, by the numbers of the system. Default: all.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["0-3"], [0, 2]]))]
+    pub cpus: Vec<Cpus>,
+    /// Most memory that its process may take beyond the files that it maps; it is ended and replaced when it wants more.
+    /// Default: none.
+    pub memory_limit: Option<ByteSize>,
+    /// Silence after which its process is killed and replaced; also how long one step may take. Default 60s.
+    pub stall_after: Option<Span>,
     /// Most requests that wait for it; further ones escalate at once. Default 32.
     pub queue: Option<u32>,
     /// What an hour of computing costs, in USD, as text: `"0.05"`.

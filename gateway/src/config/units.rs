@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// A number of bytes, written `512KiB` or `10MiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +81,106 @@ impl Display for ByteSize {
     }
 }
 
+/// Processors by the numbers of the system: one, `2`, or a range with both ends, `0-3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cpus {
+    first: u32,
+    last: u32,
+}
+
+/// More processors than the system can number.
+const MOST_CPUS: u32 = 1024;
+
+impl Cpus {
+    /// Their numbers.
+    pub fn numbers(self) -> impl Iterator<Item = u32> {
+        self.first..=self.last
+    }
+}
+
+impl FromStr for Cpus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse::<u32>().ok();
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let range = number(first).zip(number(last));
+        range
+            .filter(|(first, last)| first <= last && *last < MOST_CPUS)
+            .map(|(first, last)| Self { first, last })
+            .ok_or_else(|| {
+                format!(
+                    "`{text}` names no processors; write a number like `2` or a range like `0-3`"
+                )
+            })
+    }
+}
+
+impl<'de> Deserialize<'de> for Cpus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CpusVisitor)
+    }
+}
+
+struct CpusVisitor;
+
+impl Visitor<'_> for CpusVisitor {
+    type Value = Cpus;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the number of a processor, or a range like `0-3`")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Cpus, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Cpus, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Cpus, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+impl JsonSchema for Cpus {
+    fn schema_name() -> Cow<'static, str> {
+        "Cpus".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["integer", "string"],
+            "description": "The number of a processor, or a range with both ends.",
+            "format": "cpus",
+            "minimum": 0,
+            "maximum": 1023,
+            "pattern": r"^\s*[0-9]+\s*(-\s*[0-9]+\s*)?$",
+            "examples": [2, "0-3"],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_are_numbers_and_ranges() {
+        let numbers = |text: &str| {
+            text.parse::<Cpus>()
+                .map(|cpus| cpus.numbers().collect::<Vec<_>>())
+        };
+        assert_eq!(numbers("2").unwrap(), [2]);
+        assert_eq!(numbers("0-3").unwrap(), [0, 1, 2, 3]);
+        for wrong in ["3-0", "-1", "a", "0-9999", "", "1,2"] {
+            assert!(
+                numbers(wrong).unwrap_err().contains("write a number"),
+                "{wrong}"
+            );
+        }
+    }
 
     #[test]
     fn units_are_required() {

@@ -131,11 +131,14 @@ fn configuration(app: &App, snapshot: &Snapshot) -> Value {
 
 /// `GET /metrics`.
 pub(super) fn metrics(app: &App) -> Response<Body> {
-    app.metrics().show(&app.learning().standings());
-    for (route, open, spent) in app.learning().audit_money() {
-        app.metrics().show_audits(&route, open, spent);
-    }
-    let mut response = Response::new(full(app.metrics().text()));
+    let text = app.metrics().text(|metrics| {
+        metrics.show(&app.learning().standings());
+        for (route, open, spent) in app.learning().audit_money() {
+            metrics.show_audits(&route, open, spent);
+        }
+        metrics.show_engines(&app.snapshot());
+    });
+    let mut response = Response::new(full(text));
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

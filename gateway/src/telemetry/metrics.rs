@@ -1,8 +1,10 @@
 //! Counters in the form that Prometheus reads (`OpenMetrics` 1.0). Labels come from the configuration or from fixed
 //! lists, never from requests.
 
+mod engines;
 mod routes;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -10,8 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use self::engines::EngineGauges;
 use self::routes::RouteGauges;
 use crate::learning::Standing;
+use crate::snapshot::Snapshot;
 
 /// Media type of the text that `/metrics` answers with.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,6 +29,9 @@ pub struct Metrics {
     alarms: Family<RaisedAlarm, Counter>,
     pinned: Family<Pinned, Counter>,
     routes: RouteGauges,
+    engines: EngineGauges,
+    /// Held while somebody looks: what is taken up then is cleared first.
+    looked_at: Mutex<()>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -78,6 +85,7 @@ impl Metrics {
             pinned.clone(),
         );
         let routes = RouteGauges::register(&mut registry);
+        let engines = EngineGauges::register(&mut registry);
         Self {
             registry,
             reloads,
@@ -85,12 +93,19 @@ impl Metrics {
             alarms,
             pinned,
             routes,
+            engines,
+            looked_at: Mutex::new(()),
         }
     }
 
     /// Takes up where the routes stand.
     pub(crate) fn show(&self, standings: &[Standing]) {
         self.routes.show(standings);
+    }
+
+    /// Takes up how the local models fare.
+    pub(crate) fn show_engines(&self, snapshot: &Snapshot) {
+        self.engines.show(snapshot.engines());
     }
 
     /// Takes up what audits of a route cost today, and whether more may be made.
@@ -119,8 +134,10 @@ impl Metrics {
         self.last_reload_ok.set(i64::from(taken));
     }
 
-    /// Everything, as text of [`MEDIA_TYPE`].
-    pub(crate) fn text(&self) -> String {
+    /// Everything, as text of [`MEDIA_TYPE`], once `take_up` has brought up to date what nobody counts.
+    pub(crate) fn text(&self, take_up: impl FnOnce(&Self)) -> String {
+        let _alone = self.looked_at.lock();
+        take_up(self);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _written = encode(&mut text, &self.registry);

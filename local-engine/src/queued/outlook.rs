@@ -12,11 +12,13 @@ use crate::vitals::FirstTokens;
 
 /// Kinds of answers whose length is remembered; the one that was not met for longest is forgotten.
 const KINDS: usize = 32;
+/// Of English text, until something was measured.
+const TOKENS_PER_BYTE: f64 = 0.25;
 /// Weight of the newest answer's length.
 const WEIGHT: f64 = 0.1;
 
 /// Expected times of all jobs that compute or wait, in their order, and what the expectations rest on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outlook {
     rates: Rates,
     /// Bytes of text to tokens of prompt: jobs without a limit are not counted before they compute.
@@ -100,7 +102,11 @@ impl Outlook {
     pub(super) fn starting_at(prefill: Option<f64>) -> Self {
         Self {
             rates: Rates::starting_at(prefill),
-            ..Self::default()
+            prompts: Line::starting_at(Some(TOKENS_PER_BYTE)),
+            answers: Vec::new(),
+            present: BTreeMap::new(),
+            next: 0,
+            first_tokens: FirstTokens::default(),
         }
     }
 
@@ -123,7 +129,7 @@ impl Outlook {
             .map(|message| message.content.len())
             .sum();
         let bytes = approximate(bytes);
-        let prompt_tokens = self.prompts.at(bytes).map_or(0, whole);
+        let prompt_tokens = self.prompts.at(bytes).map_or(1, whole).max(1);
         let kind = Kind::of(job);
         let prefill = self.prefill(prompt_tokens, engine);
         let estimate = Estimate {

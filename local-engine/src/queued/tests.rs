@@ -170,3 +170,54 @@ async fn jobs_without_a_limit_are_not_counted() {
     let limited = end(queue.generate(job(1, Some(SECOND)))).await;
     assert_eq!(limited, Event::Failed(EngineError::Loading));
 }
+
+/// A tenth of a second for each word of the prompt, a second for each of `max_tokens` tokens.
+fn paced() -> Arc<Scripted> {
+    Arc::new(Scripted::new(|job| {
+        let words = job.messages[0].content.split_whitespace().count();
+        let words = u32::try_from(words).unwrap();
+        let tokens = usize::try_from(job.max_tokens).unwrap();
+        Script {
+            prompt_tokens: words,
+            delay_before_first: SECOND / 10 * words,
+            tokens: vec![("a".to_owned(), crate::scripted::stats(-0.1)); tokens],
+            per_token: SECOND,
+            ..Script::answering("", 0.0)
+        }
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_is_predicted_from_the_kinds_and_lengths_in_front() {
+    let queue = queued(&paced(), 8);
+    let of = |words, max_tokens| Job {
+        max_tokens,
+        ..job(words, None)
+    };
+    for _ in 0..5 {
+        for (words, max_tokens) in [(10, 2), (100, 2), (10, 20), (100, 20)] {
+            end(queue.generate(of(words, max_tokens))).await;
+        }
+    }
+    // The first token of an answer takes a second as well.
+    let near = |found: Duration, expected: f64| {
+        let distance = (found.as_secs_f64() - expected).abs();
+        assert!(
+            distance < 0.05 * expected,
+            "{found:?} is not near {expected} s"
+        );
+    };
+    near(queue.estimate(10).prefill, 2.0);
+    near(queue.estimate(100).prefill, 11.0);
+    let mut running = queue.generate(of(100, 2));
+    near(queue.estimate(0).queue, 11.0 + 1.0);
+    let _waiting = queue.generate(of(10, 20));
+    near(queue.estimate(0).queue, 12.0 + 2.0 + 19.0);
+    // What has passed is not waited for again.
+    running.next().await.unwrap();
+    near(queue.estimate(0).queue, 2.0 + 21.0);
+
+    let seen = queue.vitals().first_tokens;
+    assert_eq!(seen.count, 20);
+    assert!(seen.error < seen.actual / 4, "{seen:?}");
+}

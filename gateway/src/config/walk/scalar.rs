@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::super::document::strict;
 use super::super::problem::Problem;
 use super::super::shape::{Form, Shape};
-use crate::config::ByteSize;
+use crate::config::{ByteSize, Cpus};
 
 /// What is wrong with a text where one of `forms` should be; nothing if one fits.
 pub(super) fn problem(
@@ -61,6 +61,7 @@ fn fits(text: &str, written: &str, form: &Form<'_>) -> Fit {
         Some("span") => unit::<Span>(text, written),
         Some("probability") => unit::<Probability>(text, written),
         Some("byte-size") => unit::<ByteSize>(text, written),
+        Some("cpus") => unit::<Cpus>(text, written),
         _ if form.takes("string") => Fit::Yes,
         format if form.takes("integer") => integer(text, written, format.unwrap_or_default()),
         _ if form.takes("number") => number::<f64>(text, written, "a number"),
