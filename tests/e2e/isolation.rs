@@ -69,6 +69,7 @@ async fn kills_under_load_lose_nothing() {
         kills: 9,
         clients: 8,
         text: "yes or no?",
+        apart: Duration::from_millis(120),
     };
     let burnt = burn(&gateway, &engine, fire).await;
 

@@ -99,6 +99,8 @@ async fn start(model: &str) -> (ScriptedUpstream, Arc<dyn LocalEngine>, TestGate
         .upstream(&upstream)
         .engine(Arc::clone(&engine))
         .routes(ROUTES)
+        // One in memory would grow with every request.
+        .ledger_file()
         .start()
         .await;
     (upstream, engine, gateway)
@@ -111,6 +113,7 @@ async fn kills_under_load(model: &str, kills: usize, clients: usize) {
         kills,
         clients,
         text: TEXT,
+        apart: Duration::from_secs(3),
     };
     let burnt = burn(&gateway, &engine, fire).await;
     println!(
@@ -146,7 +149,7 @@ async fn cancelled(model: &str, times: usize) {
         let idle = process::idle(id, Duration::from_millis(50)).await;
         let asking = tokio::spawn(gateway.post(&chat("long", TEXT)).send());
         // In the middle of a draft, and not of the connection.
-        let enough = idle.cpu + Duration::from_millis(20);
+        let enough = idle.cpu + Duration::from_millis(8);
         process::busy(id, enough, || asking.is_finished()).await;
         if asking.is_finished() {
             continue;

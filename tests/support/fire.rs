@@ -22,6 +22,8 @@ pub struct Fire {
     pub clients: usize,
     /// What they say.
     pub text: &'static str,
+    /// Least time between two kills: more than ten pauses of the supervisor, or it waits longer after each.
+    pub apart: Duration,
 }
 
 /// What came of it.
@@ -61,7 +63,7 @@ pub async fn burn(gateway: &TestGateway, engine: &Arc<dyn LocalEngine>, fire: Fi
     let counts = Counts::default();
     let clients = (0..fire.clients).map(|client| ask(gateway, &counts, fire, client));
     let killing = async {
-        let recoveries = kill(gateway, engine, &counts, fire.kills).await;
+        let recoveries = kill(gateway, engine, &counts, fire).await;
         counts.over.store(true, Ordering::Release);
         recoveries
     };
@@ -79,14 +81,16 @@ async fn kill(
     gateway: &TestGateway,
     engine: &Arc<dyn LocalEngine>,
     counts: &Counts,
-    kills: usize,
+    fire: Fire,
 ) -> Vec<Duration> {
     let mut recoveries = Vec::new();
-    for number in 0..kills {
-        let answered = || counts.local.load(Ordering::Acquire);
-        let before = answered();
-        // Worth its start, so that the next one is not punished with a longer pause.
-        eventually("work between two kills", || answered() > before + 20).await;
+    let answered = || counts.local.load(Ordering::Acquire);
+    for number in 0..fire.kills {
+        let (before, since) = (answered(), Instant::now());
+        eventually("work between two kills", || {
+            answered() > before + 20 && since.elapsed() > fire.apart
+        })
+        .await;
         let restarts = || engine.vitals().restarts.values().sum::<u64>();
         let lives = restarts();
         let began = Instant::now();

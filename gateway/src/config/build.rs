@@ -12,7 +12,7 @@ use super::document::{
     Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
 };
 use super::problem::Problem;
-use super::{Config, Cpus, Limits, LocalModel, Outside, Site, secret};
+use super::{ByteSize, Config, Cpus, Limits, LocalModel, Outside, Site, secret};
 use crate::auth::{ANONYMOUS, KeyHash, KeyRing, Principal};
 use crate::hub::HubModel;
 use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
@@ -192,10 +192,8 @@ impl Builder<'_> {
             }
             let stall_after = document.stall_after.map(Duration::from);
             if stall_after.is_some_and(|time| time < SHORTEST_STALL) {
-                self.problem(
-                    format!("{key}.stall_after"),
-                    "must be at least 1s; a busy machine answers late",
-                );
+                let text = "must be at least 1s; a busy machine answers late";
+                self.problem(format!("{key}.stall_after"), text);
             }
             let rate = self.usd(format!("{key}.cost_per_hour"), &document.cost_per_hour);
             models.insert(
@@ -205,12 +203,8 @@ impl Builder<'_> {
                     hub,
                     quantization: document.quantization,
                     threads: document.threads,
-                    cpus: (document.cpus.into_iter())
-                        .flat_map(Cpus::numbers)
-                        .collect(),
-                    memory_limit: document
-                        .memory_limit
-                        .map(|size| u64::try_from(size.0).unwrap_or(u64::MAX)),
+                    cpus: Cpus::all(document.cpus),
+                    memory_limit: document.memory_limit.map(ByteSize::bytes),
                     stall_after,
                     queue: document.queue.unwrap_or(QUEUE),
                     rate: LocalRate { per_hour: rate },

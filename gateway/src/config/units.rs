@@ -1,6 +1,7 @@
 //! Sizes with a unit.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
@@ -19,6 +20,12 @@ const UNITS: [(&str, usize); 4] = [
 ];
 
 impl ByteSize {
+    /// The number.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        u64::try_from(self.0).unwrap_or(u64::MAX)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (digits, factor) = UNITS
             .iter()
@@ -92,6 +99,12 @@ pub struct Cpus {
 const MOST_CPUS: u32 = 1024;
 
 impl Cpus {
+    /// The numbers of all of them.
+    #[must_use]
+    pub fn all(cpus: Vec<Self>) -> BTreeSet<u32> {
+        cpus.into_iter().flat_map(Self::numbers).collect()
+    }
+
     /// Their numbers.
     pub fn numbers(self) -> impl Iterator<Item = u32> {
         self.first..=self.last
