@@ -83,7 +83,7 @@ impl Exchange {
         if let Some(stored) = self.look_up(key.as_ref()).await {
             return Ok(stored);
         }
-        let decided = self.race().await?;
+        let decided = Box::pin(self.race()).await?;
         if let (Some(key), Some(keep_for)) = (key, self.route.cache)
             && let Some((body, usage)) = memorable(&decided.content)
         {

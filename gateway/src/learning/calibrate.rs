@@ -206,7 +206,7 @@ async fn trace(
     let tokens = drafted.usage.completion_tokens;
     let Examined { text, failed } = examine(&plan.answer, &mut drafted, || row.messages.clone());
     // What is committed before its end is sent, whatever fails later.
-    let committed = drafted.at_commit.and(route.commit.decisions());
+    let committed = drafted.at_commit.and_then(|_| route.commit.decisions());
     let labelled = Labelled {
         features: drafted.features,
         valid: failed.is_none() || committed.is_some(),
