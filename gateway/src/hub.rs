@@ -10,6 +10,7 @@ mod choose;
 mod download;
 mod listing;
 mod model;
+mod peek;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use download::Download;
 use listing::Listing;
 
 pub use model::HubModel;
+pub use peek::Peeked;
 pub use settings::HubSettings;
 
 /// Longest silence of the hub.

@@ -104,6 +104,16 @@ impl Inspection {
     }
 }
 
+/// Whether the first bytes of a weight file hold all of its header, or begin with none.
+#[must_use]
+pub fn holds_header(name: &str, bytes: &[u8]) -> bool {
+    if name.ends_with(".safetensors") {
+        return safetensors::holds_header(bytes);
+    }
+    let cut = |error: std::io::Error| error.kind() == std::io::ErrorKind::UnexpectedEof;
+    !gguf::Header::parse(bytes).is_err_and(cut)
+}
+
 /// Looks at a model.
 ///
 /// # Errors

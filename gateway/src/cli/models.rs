@@ -21,7 +21,7 @@ pub(super) enum ModelsCommand {
 
 pub(super) async fn run(command: ModelsCommand) -> Result<(), Failure> {
     match command {
-        ModelsCommand::Check(arguments) => check::run(&arguments),
+        ModelsCommand::Check(arguments) => check::run(&arguments).await,
         ModelsCommand::Pull(arguments) => pull::run(arguments).await,
     }
 }

@@ -244,3 +244,32 @@ async fn offline_takes_what_others_put_there_and_asks_nobody() {
     assert!(said.contains("there are Q8_0"), "{said}");
     assert_eq!(hub.requests(), 0);
 }
+
+#[tokio::test]
+async fn a_look_fetches_headers_only() {
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../local-engine/demo-model");
+    let read = |name: &str| fs::read(bundled.join(name)).unwrap();
+    let hub = TestHub::start().await;
+    hub.put("quants/m-GGUF", "m-Q8_0.gguf", &read("model-q8_0.gguf"));
+    for name in ["tokenizer.json", "tokenizer_config.json", "config.json"] {
+        hub.put("org/m", name, &read(name));
+    }
+    hub.made_from("quants/m-GGUF", "org/m");
+    let cache = tempfile::tempdir().unwrap();
+    let settings = settings(&hub, cache.path());
+    let peeked = Hub::new(settings).unwrap();
+    let peeked = peeked
+        .peek(&"quants/m-GGUF".parse().unwrap())
+        .await
+        .unwrap();
+    let mut wanted = local_engine::inspect::Wanted::new(&peeked.path);
+    wanted.built = local_engine::Adapter::ALL.to_vec();
+    let found = local_engine::inspect::inspect(&wanted).unwrap();
+    wanted.path = bundled;
+    let whole = local_engine::inspect::inspect(&wanted).unwrap();
+    assert_eq!(found.obstacles, [""; 0]);
+    assert_eq!((found.memory, found.side), (whole.memory, whole.side));
+    let asked = hub.of_cdn();
+    assert_eq!(asked[0].0.as_deref(), Some("bytes=0-1048575"));
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+}

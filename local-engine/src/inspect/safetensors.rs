@@ -114,6 +114,13 @@ impl Weights {
     }
 }
 
+/// Whether `bytes` reach to the end of the header.
+pub(super) fn holds_header(bytes: &[u8]) -> bool {
+    let length = bytes.first_chunk().copied().map(u64::from_le_bytes);
+    let there = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    length.is_some_and(|length| length > LONGEST || length.saturating_add(8) <= there)
+}
+
 /// Tensors by name, and where the data begins.
 fn header(file: &mut File) -> io::Result<(BTreeMap<String, Tensor>, u64)> {
     let broken = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);

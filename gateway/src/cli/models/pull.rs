@@ -55,7 +55,7 @@ pub(super) async fn run(arguments: PullArguments) -> Result<(), Failure> {
 }
 
 /// What the user wrote is wrong, or something outside.
-fn failure(error: HubError) -> Failure {
+pub(super) fn failure(error: HubError) -> Failure {
     match error {
         HubError::Choice(_) | HubError::NotFound(_) => Failure::input(error),
         _ => Failure::environment(error),

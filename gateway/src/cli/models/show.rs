@@ -27,6 +27,7 @@ pub(super) fn as_text(
 /// An entry of `models:`, to paste.
 pub(super) fn snippet(found: &Inspection, quantization: Option<&str>) -> String {
     let stem = found.path.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = stem.split(':').next().unwrap_or(&stem);
     let name: String = stem
         .to_lowercase()
         .chars()

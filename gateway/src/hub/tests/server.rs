@@ -221,12 +221,12 @@ impl Stage {
         }
         let ranges = range.filter(|_| trouble != Some(Trouble::NoRanges));
         let start = ranges.map_or(0, |range| {
-            let range = range
-                .strip_prefix("bytes=")
-                .unwrap()
-                .strip_suffix('-')
-                .unwrap();
-            range.parse::<usize>().unwrap()
+            let range = range.strip_prefix("bytes=").unwrap();
+            let (start, end) = range.split_once('-').unwrap();
+            if let Ok(end) = end.parse::<usize>() {
+                content.truncate(end + 1);
+            }
+            start.parse::<usize>().unwrap()
         });
         let total = content.len();
         let rest = content.split_off(start);
