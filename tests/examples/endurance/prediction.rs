@@ -100,6 +100,7 @@ fn run(
                 Event::Prefilled {
                     prompt_tokens,
                     took,
+                    ..
                 } => {
                     (prompt, prefill) = (prompt_tokens, took.as_secs_f64());
                 }
