@@ -14,6 +14,8 @@ mod side;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "mistral")]
+pub(crate) use facts::beyond_mistralrs;
 pub use memory::MemoryNeeded;
 pub use offers::Offer;
 pub use side::Side;

@@ -17,12 +17,13 @@ use tempfile::TempDir;
 
 #[path = "mistral/checkpoint.rs"]
 mod checkpoint;
-#[path = "mistral/family.rs"]
-mod family;
 #[path = "mistral/loading.rs"]
 mod loading;
+#[path = "tiny/side.rs"]
+mod side;
 
-use checkpoint::{Chain, END};
+use checkpoint::Chain;
+use side::END;
 
 const REPLY: &str = "Parisé";
 const PROBABILITIES: [f64; 7] = [0.97, 0.90, 0.60, 0.97, 0.97, 0.99, 0.99];
@@ -104,11 +105,11 @@ fn assert_golden(chain: &Chain, tokens: &[Token], tolerance: f64) {
     assert_eq!(ids, expected);
     let mut current = u32::from(b'\n');
     for token in tokens {
-        let row: Vec<f64> = (0..checkpoint::VOCABULARY)
+        let row: Vec<f64> = (0..side::VOCABULARY)
             .map(|next| chain.p(current, next))
             .collect();
         let logprob = chain.p(current, token.id).ln();
-        let others = (0..checkpoint::VOCABULARY).filter(|next| *next != token.id);
+        let others = (0..side::VOCABULARY).filter(|next| *next != token.id);
         let other = others
             .map(|next| chain.p(current, next))
             .fold(0.0, f64::max);
@@ -142,7 +143,7 @@ async fn answers_with_the_probabilities_of_the_model() {
     );
     assert_eq!(
         (info.context_tokens, info.vocabulary),
-        (2048, checkpoint::VOCABULARY)
+        (2048, side::VOCABULARY)
     );
     assert_eq!(
         [

@@ -44,7 +44,10 @@ const fn none(class: &'static str, family: &'static str, why: &'static str) -> A
 pub(super) const GGUF: &[Architecture] = &[
     both("llama", "Llama 1 to 3, SmolLM2, TinyLlama, Mistral, Monad, Baguettotron", "LlamaForCausalLM"),
     both("mistral3", "Ministral 3", "Mistral3ForConditionalGeneration"),
-    both("phi2", "Phi-2", "PhiForCausalLM"),
+    Architecture {
+        mistralrs: Refuses("mistralrs 0.8.1 looks for `layer_norm_rms_epsilon`, which files of Phi-2 do not have"),
+        ..both("phi2", "Phi-2", "PhiForCausalLM")
+    },
     both("phi3", "Phi-3, Phi-3.5, Phi-4-mini", "Phi3ForCausalLM"),
     both("qwen2", "Qwen 2, Qwen 2.5", "Qwen2ForCausalLM"),
     both("qwen3", "Qwen 3", "Qwen3ForCausalLM"),

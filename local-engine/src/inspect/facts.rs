@@ -139,7 +139,7 @@ pub(super) fn of_gguf(file: &Path) -> Result<Facts, EngineError> {
         width: header.number("embedding_length"),
         damage: damage(&header, length),
         beyond_mistralrs: beyond_mistralrs(&header),
-        worse_in_mistralrs: worse_in_mistralrs(&header),
+        worse_in_mistralrs: Vec::new(),
         architecture: header.architecture,
         template: header.template,
         end: header.end,
@@ -185,7 +185,8 @@ fn damage(header: &Header, length: u64) -> Vec<String> {
     damage
 }
 
-fn beyond_mistralrs(header: &Header) -> Vec<String> {
+/// What a file asks for that mistralrs panics on, or computes wrongly without a word.
+pub(crate) fn beyond_mistralrs(header: &Header) -> Vec<String> {
     let mut reasons = Vec::new();
     let unread = header.tensors.iter().find(|one| !candle_reads(one.format));
     if let Some(tensor) = unread {
@@ -205,26 +206,19 @@ fn beyond_mistralrs(header: &Header) -> Vec<String> {
                     .to_owned(),
             );
         }
-        if header.tensor("rope_factors_long.weight").is_some() {
-            reasons.push("it leaves out the factors for long prompts (longrope)".to_owned());
+        if ["f32", "f16", "bf16"].contains(&header.quantization.as_str()) {
+            reasons.push("it wants the weights of a `phi3` quantized".to_owned());
         }
     }
+    let scaled = ["rope_freqs.weight", "rope_factors_long.weight"];
+    let stretched = header.number("rope.scaling.original_context_length");
+    if scaled.iter().any(|name| header.tensor(name).is_some()) {
+        reasons.push(
+            "it leaves out the factors of the rotary embedding (Llama 3.1 and later, longrope)"
+                .to_owned(),
+        );
+    } else if stretched.is_some() {
+        reasons.push("it leaves out the scaling of the rotary embedding (YaRN)".to_owned());
+    }
     reasons
-}
-
-fn worse_in_mistralrs(header: &Header) -> Vec<String> {
-    let mut worse = Vec::new();
-    if header.architecture == "llama" && header.tensor("rope_freqs.weight").is_some() {
-        worse.push(
-            "mistralrs leaves out this GGUF's rope_freqs (Llama 3.1 and later), so long prompts are read worse; prefer the model's safetensors, or llama.cpp"
-                .to_owned(),
-        );
-    }
-    if header.architecture == "mistral3" {
-        worse.push(
-            "mistralrs leaves out the scaling of long prompts (YaRN); keep prompts short, or take llama.cpp"
-                .to_owned(),
-        );
-    }
-    worse
 }

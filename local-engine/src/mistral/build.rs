@@ -21,6 +21,7 @@ use super::text::Text;
 use crate::architectures::{Format, Support, computed_by, support};
 use crate::engine::ModelInfo;
 use crate::error::EngineError;
+use crate::inspect::beyond_mistralrs;
 use crate::inspect::gguf::Header;
 use crate::source::{Source, Weights, hash_files, hash_text};
 use crate::spec::{Adapter, EngineSpec, Quantization};
@@ -125,6 +126,8 @@ struct Form {
     quantization: String,
     end: Option<u32>,
     template: Option<String>,
+    /// Sliding window of a GGUF that is shorter than its context: the engine ignores it.
+    window: Option<u32>,
     checkpoint: Option<(Checkpoint, Option<Quantization>)>,
 }
 
@@ -135,6 +138,7 @@ impl Form {
                 let header = Header::read(file)?;
                 check(file, &header)?;
                 Ok(Self {
+                    window: window(&header),
                     architecture: header.architecture,
                     quantization: header.quantization,
                     end: header.end,
@@ -152,10 +156,18 @@ impl Form {
                         .to_owned(),
                     end: None,
                     template: None,
+                    window: None,
                     checkpoint: Some((checkpoint, spec.quantization)),
                 })
             }
         }
+    }
+
+    /// Tokens beyond which nothing is to be computed.
+    fn horizon(&self) -> Option<u32> {
+        self.checkpoint
+            .as_ref()
+            .map_or(self.window, |(checkpoint, _)| checkpoint.horizon)
     }
 
     async fn build(&self, source: &Source) -> Result<Model, EngineError> {
@@ -183,18 +195,33 @@ impl Form {
     }
 }
 
-/// Refuses what the engine would panic on.
+/// Refuses what the engine would panic on or compute wrongly.
 fn check(file: &Path, header: &Header) -> Result<(), EngineError> {
     let architecture = &header.architecture;
-    let Support::Refuses(why) = support(Adapter::Mistralrs, Format::Gguf, architecture) else {
+    if let Support::Refuses(why) = support(Adapter::Mistralrs, Format::Gguf, architecture) {
+        let known: Vec<_> = computed_by(Adapter::Mistralrs, Format::Gguf).collect();
+        let what = format!(
+            "has the architecture `{architecture}`: {why}. As GGUF the engine computes {}. Use the adapter llama-cpp, the model's safetensors folder, or another model",
+            known.join(", ")
+        );
+        return Err(crate::source::load(file, &what));
+    }
+    let reasons = beyond_mistralrs(header);
+    if reasons.is_empty() {
         return Ok(());
-    };
-    let known: Vec<_> = computed_by(Adapter::Mistralrs, Format::Gguf).collect();
+    }
     let what = format!(
-        "has the architecture `{architecture}`: {why}. As GGUF the engine computes {}. Use the model's safetensors folder, or another model",
-        known.join(", ")
+        "is not for mistralrs: {}; use the adapter llama-cpp, or the model's safetensors folder",
+        reasons.join("; ")
     );
     Err(crate::source::load(file, &what))
+}
+
+fn window(header: &Header) -> Option<u32> {
+    let window = header.number("attention.sliding_window")?;
+    let context = header.number("context_length").unwrap_or(u64::MAX);
+    let counts = (1..context).contains(&window);
+    counts.then(|| u32::try_from(window).ok()).flatten()
 }
 
 fn gguf(file: &Path, side: &Path) -> GgufModelBuilder {
@@ -226,11 +253,14 @@ fn describe(
     text: &Text,
     model: &Model,
 ) -> Result<ModelInfo, EngineError> {
+    let context = context(model, spec);
     Ok(ModelInfo {
         adapter: "mistralrs".to_owned(),
         architecture: form.architecture.clone(),
         quantization: form.quantization.clone(),
-        context_tokens: context(model, spec),
+        context_tokens: form
+            .horizon()
+            .map_or(context, |horizon| context.min(horizon)),
         vocabulary: text.vocabulary(),
         weights_hash: hash_files(source.files())?,
         tokenizer_hash: hash_files(&[source.side.join("tokenizer.json")])?,

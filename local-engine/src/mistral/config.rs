@@ -17,6 +17,8 @@ use crate::spec::{Adapter, Quantization};
 pub(super) struct Checkpoint {
     /// Class of the model.
     pub(super) architecture: String,
+    /// Tokens after which the engine would compute something else than the model is.
+    pub(super) horizon: Option<u32>,
     folder: PathBuf,
     /// Keeps the rewritten copy of the folder while the model loads.
     staging: Option<TempDir>,
@@ -35,6 +37,7 @@ impl Checkpoint {
         let architecture = class(&config).ok_or_else(|| load(&path, "names no architecture"))?;
         check(&path, &architecture)?;
         warn_of_rows(&config, quantization);
+        let horizon = horizon(&config);
         let staging = if normalise(&mut config) {
             let stage = |error: io::Error| load(folder, &format!("cannot be staged: {error}"));
             Some(stage_folder(folder, &config).map_err(stage)?)
@@ -43,6 +46,7 @@ impl Checkpoint {
         };
         Ok(Self {
             architecture,
+            horizon,
             folder: folder.to_owned(),
             staging,
         })
@@ -75,6 +79,25 @@ fn check(path: &Path, architecture: &str) -> Result<(), EngineError> {
     Err(load(path, &what))
 }
 
+/// The engine's sliding windows are a token too wide, so nothing is computed beyond them.
+fn horizon(config: &Map<String, Value>) -> Option<u32> {
+    if config.get("use_sliding_window") == Some(&Value::Bool(false)) {
+        return None;
+    }
+    let window = config.get("sliding_window")?.as_u64()?;
+    let longest = config
+        .get("max_position_embeddings")
+        .and_then(Value::as_u64);
+    if longest.is_some_and(|longest| longest <= window) {
+        return None;
+    }
+    tracing::warn!(
+        window,
+        "mistralrs computes this model's sliding window wrongly, so its context ends there"
+    );
+    u32::try_from(window).ok()
+}
+
 fn warn_of_rows(config: &Map<String, Value>, quantization: Option<Quantization>) {
     use Quantization::{Q4K, Q5K, Q6K};
     let width = config
@@ -101,6 +124,10 @@ fn normalise(config: &mut Map<String, Value>) -> bool {
         }
     }
     let plain = rope.get("rope_type").is_none_or(|kind| kind == "default");
+    // Phi's reader knows the kind by its older name only.
+    if let Some(kind) = rope.get("rope_type").cloned() {
+        rope.entry("type").or_insert(kind);
+    }
     if !plain {
         config.entry("rope_scaling").or_insert(Value::Object(rope));
     }
