@@ -218,6 +218,7 @@ async fn a_wait_is_predicted_from_the_kinds_and_lengths_in_front() {
     near(queue.estimate(0).queue, 2.0 + 21.0);
 
     let seen = queue.vitals().first_tokens;
-    assert_eq!(seen.count, 20);
+    // Of the very first job nothing could be predicted.
+    assert_eq!(seen.count, 19);
     assert!(seen.error < seen.actual / 4, "{seen:?}");
 }
