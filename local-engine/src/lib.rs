@@ -21,6 +21,8 @@ pub mod queued;
 mod rates;
 mod relay;
 pub mod scripted;
+#[cfg(feature = "served")]
+pub mod served;
 mod slots;
 #[cfg_attr(
     not(any(feature = "mistral", feature = "llama-cpp")),
