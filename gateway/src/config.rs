@@ -15,9 +15,12 @@ mod read;
 mod repair;
 mod schema;
 mod secret;
+mod served;
 mod shape;
 pub(crate) mod tree;
 mod units;
+
+pub use served::ServedModel;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,10 +73,13 @@ pub struct Config {
 /// One local model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalModel {
-    /// GGUF file, or folder with weights and tokenizer; as written where it comes from the hub.
+    /// GGUF file, or folder with weights and tokenizer; as written where it comes from the hub, empty where it is
+    /// served.
     pub path: PathBuf,
     /// What to fetch from the hub.
     pub hub: Option<HubModel>,
+    /// Where it is served, if it is not loaded here.
+    pub served: Option<ServedModel>,
     /// Quantization made while loading, for example `q8_0`; for folders of safetensors.
     pub quantization: Option<String>,
     /// Threads that compute; `None` leaves it to the engine.

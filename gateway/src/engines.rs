@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use local_engine::queued::{QueueSettings, Queued};
+use local_engine::served::Served;
 use local_engine::worker::{Worker, WorkerSettings};
 use local_engine::{EngineSpec, LocalEngine, Quantization};
 
-use crate::config::{Config, LocalModel};
+use crate::config::{Config, LocalModel, ServedModel};
 use crate::hub::{HubSettings, Pulled};
 use crate::snapshot::Engines;
 use pulling::Pulling;
@@ -75,6 +76,11 @@ fn start_worker(
     name: &str,
     model: &LocalModel,
 ) -> Result<Arc<dyn LocalEngine>, String> {
+    if let Some(served) = &model.served {
+        let engine = Served::start(served.settings.clone());
+        let engine = Arc::new(engine.map_err(|e| format!("models.{name}.served: {e}"))?);
+        return Ok(Arc::new(Queued::new(engine, &queue(model))));
+    }
     let spec = spec(model).map_err(|e| format!("models.{name}.{e}"))?;
     let mut settings = WorkerSettings::new(program, [WORKER_COMMAND], spec);
     settings.environment = environment(model);
@@ -135,6 +141,7 @@ fn environment(model: &LocalModel) -> Vec<(OsString, OsString)> {
 fn queue(model: &LocalModel) -> QueueSettings {
     QueueSettings {
         waiting: model.queue,
+        slots: (model.served.as_ref()).map_or(NonZeroU32::MIN, ServedModel::slots),
         ..QueueSettings::default()
     }
 }

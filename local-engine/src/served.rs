@@ -105,6 +105,8 @@ impl PartialEq for ServedSettings {
     }
 }
 
+impl Eq for ServedSettings {}
+
 /// A small model behind servers.
 pub struct Served {
     pool: Arc<Pool>,

@@ -25,6 +25,7 @@ mod private;
 mod reload;
 mod requests;
 mod secrecy;
+mod served;
 mod signals;
 mod stream;
 mod upstream_faults;

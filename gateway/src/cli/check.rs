@@ -9,7 +9,7 @@ use router_policies::{Action, Certificate, Egress, ModelRef, Pin, RiskTarget, Ro
 
 use super::diff::{self, Diff};
 use super::{Failure, models, say};
-use crate::config::Config;
+use crate::config::{Config, ServedModel};
 use crate::learning::load_certificates;
 use crate::ledger::LedgerUrl;
 
@@ -60,6 +60,12 @@ fn check(path: &Path) -> Result<(), Failure> {
     for warning in about_models {
         say(&warning);
     }
+    for (name, served) in served(&config) {
+        let hosts = served.hosts().collect::<Vec<_>>().join(", ");
+        let text =
+            "requests of its routes go there, and so do those that must not leave the house.";
+        say(&format!("{name} is served at {hosts}: {text}"));
+    }
     for warning in config.policy.warnings() {
         say(&format!("warning: {warning}"));
     }
@@ -75,6 +81,12 @@ fn check(path: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Small models that compute elsewhere.
+fn served(config: &Config) -> impl Iterator<Item = (&str, &ServedModel)> {
+    let models = config.models.iter();
+    models.filter_map(|(name, model)| Some((name.as_str(), model.served.as_ref()?)))
 }
 
 /// Which route may send requests to which host.

@@ -95,19 +95,23 @@ pub(super) fn build(
     }
 }
 
-struct Builder<'a> {
-    folder: &'a Path,
-    outside: Outside,
+pub(super) struct Builder<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) outside: Outside,
     problems: Vec<Problem>,
 }
 
 impl Builder<'_> {
-    fn problem(&mut self, key: impl Into<String>, text: impl AsRef<str>) {
+    pub(super) fn problem(&mut self, key: impl Into<String>, text: impl AsRef<str>) {
         self.problems.push(Problem::with_key(key, text));
     }
 
     /// The value, or a noted problem.
-    fn noted<T>(&mut self, key: impl Into<String>, value: Result<T, String>) -> Option<T> {
+    pub(super) fn noted<T>(
+        &mut self,
+        key: impl Into<String>,
+        value: Result<T, String>,
+    ) -> Option<T> {
         value.map_err(|text| self.problem(key, text)).ok()
     }
 
@@ -169,21 +173,8 @@ impl Builder<'_> {
         for (name, document) in documents {
             let key = format!("models.{name}");
             let hub = self.hub(&key, &document);
-            let is_hub = HubModel::of_path(&document.path).is_some();
-            let path = if is_hub {
-                PathBuf::from(&document.path)
-            } else {
-                self.folder.join(&document.path)
-            };
-            if self.outside == Outside::Required && !is_hub && !path.exists() {
-                self.problem(
-                    format!("{key}.path"),
-                    format!(
-                        "`{}` does not exist; write a file or folder, from the folder of this file on",
-                        path.display()
-                    ),
-                );
-            }
+            let served = self.served(&key, &document);
+            let path = self.model_path(&key, &document);
             if document.threads == Some(0) {
                 self.problem(
                     format!("{key}.threads"),
@@ -201,6 +192,7 @@ impl Builder<'_> {
                 LocalModel {
                     path,
                     hub,
+                    served,
                     quantization: document.quantization,
                     threads: document.threads,
                     cpus: Cpus::all(document.cpus),
@@ -216,7 +208,7 @@ impl Builder<'_> {
 
     /// The model on the hub that a `path` names.
     fn hub(&mut self, key: &str, document: &ModelDocument) -> Option<HubModel> {
-        let Some(named) = HubModel::of_path(&document.path) else {
+        let Some(named) = document.path.as_deref().and_then(HubModel::of_path) else {
             if document.revision.is_some() {
                 let text = "is for models of the hub; leave it out, or write `path: hf:...`";
                 self.problem(format!("{key}.revision"), text);
@@ -228,6 +220,36 @@ impl Builder<'_> {
             Some(revision) => model.at(revision),
             None => model,
         })
+    }
+
+    /// Where a model is loaded from: as written where it comes from the hub, empty where it is served.
+    fn model_path(&mut self, key: &str, document: &ModelDocument) -> PathBuf {
+        let written = match (&document.path, &document.served) {
+            (Some(path), None) => path,
+            (None, Some(_)) => return PathBuf::new(),
+            (None, None) => {
+                self.problem(key, "needs `path`, to be loaded here, or `served`");
+                return PathBuf::new();
+            }
+            (Some(_), Some(_)) => {
+                let text =
+                    "a model is loaded here or served, not both; leave out `path` or `served`";
+                self.problem(format!("{key}.path"), text);
+                return PathBuf::new();
+            }
+        };
+        if HubModel::of_path(written).is_some() {
+            return PathBuf::from(written);
+        }
+        let path = self.folder.join(written);
+        if self.outside == Outside::Required && !path.exists() {
+            let text = format!(
+                "`{}` does not exist; write a file or folder, from the folder of this file on",
+                path.display()
+            );
+            self.problem(format!("{key}.path"), text);
+        }
+        path
     }
 
     /// An amount, or zero with a noted problem (the problem keeps the configuration from being used).
@@ -381,11 +403,11 @@ fn key_names(keys: &[KeyDocument]) -> Vec<&str> {
     keys.iter().map(|key| key.name.as_str()).collect()
 }
 
-fn span(given: Option<Span>, default_seconds: u64) -> Duration {
+pub(super) fn span(given: Option<Span>, default_seconds: u64) -> Duration {
     given.map_or_else(|| Duration::from_secs(default_seconds), Duration::from)
 }
 
-fn base_url(text: &str) -> Result<reqwest::Url, String> {
+pub(super) fn base_url(text: &str) -> Result<reqwest::Url, String> {
     let url = reqwest::Url::parse(text).map_err(|e| format!("`{text}` is not a URL: {e}"))?;
     let fits = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
     // Credentials in a URL would end up in error texts and logs.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use local_engine::served::Dialect;
 use router_policies::{
     DetectorDocument, FieldsDocument, PresetDocument, RouteDocument, Span, UnmatchedDocument,
 };
@@ -80,12 +81,15 @@ pub struct KeyDocument {
 #[serde(deny_unknown_fields)]
 pub struct ModelDocument {
     /// GGUF file, or folder with a GGUF or safetensors and `tokenizer.json`; or `hf:org/name`, `hf:org/name:Q8_0`,
-    /// `hf:org/name:file.gguf` from the Hugging Face hub, which is fetched while requests escalate.
+    /// `hf:org/name:file.gguf` from the Hugging Face hub, which is fetched while requests escalate. Either this or
+    /// `served`.
     #[schemars(extend("examples" = ["models/Qwen3-0.6B-Q8_0", "hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"]))]
-    pub path: String,
+    pub path: Option<String>,
     /// Branch, tag or commit on the hub. Default: main.
     #[schemars(extend("examples" = ["main"]))]
     pub revision: Option<String>,
+    /// The model computes in servers of its own instead of beside the gateway.
+    pub served: Option<ServedDocument>,
     /// Quantize while loading (safetensors only): `q8_0`, `q4_k`, ...
     #[schemars(extend("examples" = ["q8_0", "q4_k"]))]
     pub quantization: Option<String>,
@@ -106,6 +110,67 @@ pub struct ModelDocument {
     /// What an hour of computing costs, in USD, as text: `"0.05"`.
     #[schemars(extend("pattern" = AMOUNT, "examples" = ["0.05"]))]
     pub cost_per_hour: String,
+}
+
+/// A local model behind one or several servers that speak the `OpenAI` chat API. They are part of the house: requests
+/// that must not leave may go there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServedDocument {
+    /// Which kind of server.
+    pub dialect: DialectDocument,
+    /// Bases of the API, up to and including `/v1`, one for each server; all serve the same model.
+    #[schemars(length(min = 1), extend("examples" = [["http://gpu-1:8000/v1", "http://gpu-2:8000/v1"]]))]
+    pub endpoints: Vec<String>,
+    /// The model's name in the API.
+    #[schemars(extend("examples" = ["Qwen/Qwen3-1.7B"]))]
+    pub model: String,
+    /// `env:NAME` or `file:PATH`; leave out for servers without a key.
+    #[schemars(extend("pattern" = "^(env|file):.+", "examples" = ["env:SERVER_KEY"]))]
+    pub key: Option<String>,
+    /// Longest prompt plus answer in tokens. Default: as the server tells; Ollama and plain servers do not tell.
+    #[schemars(range(min = 1))]
+    pub context: Option<u32>,
+    /// Requests at one server at the same time. Default 8.
+    #[schemars(range(min = 1))]
+    pub parallel: Option<u32>,
+    /// Longest wait for a connection. Default 2s.
+    pub connect_timeout: Option<Span>,
+    /// Longest wait for the first token. Default 60s.
+    pub first_token_timeout: Option<Span>,
+    /// Longest silence within an answer. Default 30s.
+    pub idle_timeout: Option<Span>,
+}
+
+/// Kinds of servers.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DialectDocument {
+    /// vLLM 0.12 or newer.
+    Vllm,
+    /// The server of llama.cpp.
+    LlamaServer,
+    /// Ollama 0.12.11 or newer.
+    Ollama,
+    /// `SGLang`.
+    Sglang,
+    /// The server of mistral.rs.
+    MistralRs,
+    /// Any other that lists log-probabilities as the `OpenAI` API does.
+    Openai,
+}
+
+impl From<DialectDocument> for Dialect {
+    fn from(document: DialectDocument) -> Self {
+        match document {
+            DialectDocument::Vllm => Self::Vllm,
+            DialectDocument::LlamaServer => Self::LlamaServer,
+            DialectDocument::Ollama => Self::Ollama,
+            DialectDocument::Sglang => Self::Sglang,
+            DialectDocument::MistralRs => Self::MistralRs,
+            DialectDocument::Openai => Self::Openai,
+        }
+    }
 }
 
 /// One external API.
