@@ -1,6 +1,7 @@
 //! What would become of a request under a configuration, without sending it anywhere: for tests of policies and for
 //! comparing two of them.
 
+mod because;
 mod call;
 pub(crate) mod cases;
 mod compare;

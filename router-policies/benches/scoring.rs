@@ -13,14 +13,16 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use router_policies::{
-    Answer, Assessment, Features, Finish, Judge, Marker, Probability, RiskTarget, Role, Scorer,
-    SharedScorer, Signals, TokenSignal, Trust, Verdict, certify, check, inspect,
+    Answer, Assessment, Features, Finish, Judge, Marker, Probability, Proof, RiskTarget, Role,
+    Scorer, SharedScorer, Signals, TokenSignal, Trust, Verdict, certify, certify_on, check,
+    inspect, thresholds_in,
 };
 
 fn main() {
     per_draft();
     per_label();
     per_proof();
+    per_grid();
 }
 
 /// The verdict on one draft: signals, features, checks, score, decision.
@@ -108,17 +110,44 @@ fn per_proof() {
     let target = RiskTarget::new("2%".parse().unwrap(), "90%".parse().unwrap()).unwrap();
     let mut first = None;
     for size in [120, 1000, 10_000, 100_000] {
-        let mut random = 7;
-        let rows: Vec<(Probability, bool)> = (0..size)
-            .map(|_| {
-                let p = uniform(&mut random).powi(3);
-                (Probability::new(p).unwrap(), uniform(&mut random) < p)
-            })
-            .collect();
+        let rows = scored(size);
         let cost = time(|| certify(&rows, &target));
         let ratio = cost / *first.get_or_insert(cost);
         println!("  {size:>7} rows {cost:>10.1}, ratio {ratio:.1}");
     }
+}
+
+/// What the number of thresholds costs, and what it gains.
+fn per_grid() {
+    println!("\ncertify, µs by size of the grid, and the share that is accepted");
+    let target = RiskTarget::new("2%".parse().unwrap(), "90%".parse().unwrap()).unwrap();
+    for size in [1000, 10_000] {
+        let rows = scored(size);
+        let mut first = None;
+        for number in [51, 101, 401, 1601] {
+            let prove = || certify_on(&rows, &target, thresholds_in(number));
+            let cost = time(prove);
+            let ratio = cost / *first.get_or_insert(cost);
+            let accepted = match prove() {
+                Proof::Certified(proven) => proven.accepted as f64 / proven.n as f64,
+                Proof::NotEnough { .. } | Proof::NoThreshold { .. } => 0.0,
+            };
+            println!(
+                "  {size:>7} rows {number:>6} thresholds {cost:>10.1}, ratio {ratio:.1}, accepts {accepted:.4}"
+            );
+        }
+    }
+}
+
+/// Rows whose `p_bad` is true.
+fn scored(size: usize) -> Vec<(Probability, bool)> {
+    let mut random = 7;
+    (0..size)
+        .map(|_| {
+            let p = uniform(&mut random).powi(3);
+            (Probability::new(p).unwrap(), uniform(&mut random) < p)
+        })
+        .collect()
 }
 
 const PROMPT: &str = "Please summarise the following report for the board in plain words, without numbers where they can \

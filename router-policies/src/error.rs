@@ -1,6 +1,7 @@
 //! What can be wrong with a policy.
 
 mod commit;
+mod gap;
 mod matching;
 
 pub use commit::CommitProblem;

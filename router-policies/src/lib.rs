@@ -66,8 +66,8 @@ pub use replay::{
     expected_error, reliability,
 };
 pub use risk::{
-    Certified, Estimate, LiveProof, Proof, RiskTarget, TargetError, binomial_cdf, certify, least_n,
-    thresholds, upper_bound,
+    Certified, Estimate, LiveProof, Proof, RiskTarget, TargetError, binomial_cdf, certify,
+    certify_on, least_n, thresholds, thresholds_in, upper_bound,
 };
 pub use scorer::{Scorer, ScorerError, SharedScorer};
 pub use signals::{

@@ -31,6 +31,8 @@ use crate::units::Probability;
 const GRID_START: f64 = -16.0;
 const GRID_STEP: f64 = 0.06;
 const GRID_SIZE: u16 = 401;
+/// Log-odds between the ends of the grid.
+const GRID_SPAN: f64 = 24.0;
 
 /// 2^53, from where a double cannot count.
 const BEYOND_COUNTING: f64 = 9_007_199_254_740_992.0;
@@ -41,6 +43,12 @@ const BEYOND_COUNTING: f64 = 9_007_199_254_740_992.0;
 /// never accepted.
 pub fn thresholds() -> impl Iterator<Item = Probability> {
     (0..GRID_SIZE).map(|i| Probability::of_bad(sigmoid(GRID_START + GRID_STEP * f64::from(i))))
+}
+
+/// The same span in another number of thresholds; for measuring what the number is worth and costs. At least 2.
+pub fn thresholds_in(number: u16) -> impl Iterator<Item = Probability> {
+    let step = GRID_SPAN / f64::from(number.max(2) - 1);
+    (0..number.max(2)).map(move |i| Probability::of_bad(sigmoid(GRID_START + step * f64::from(i))))
 }
 
 /// What labelled rows prove.
@@ -91,8 +99,17 @@ pub struct Certified {
 /// have served the request better. Three things break the proof: rows the scorer was fitted on, leaving out rows that
 /// were escalated, and trying again and again as rows come in until it works.
 ///
-/// Cost: `O(n log n)`.
+/// Cost: `O(n log n)` for the rows and linear in the thresholds, of which one is tested for each loss.
 pub fn certify(rows: &[(Probability, bool)], target: &RiskTarget) -> Proof {
+    certify_on(rows, target, thresholds())
+}
+
+/// [`certify`] on another grid. It must be rising, and fixed before the rows are looked at.
+pub fn certify_on(
+    rows: &[(Probability, bool)],
+    target: &RiskTarget,
+    grid: impl Iterator<Item = Probability>,
+) -> Proof {
     let n = count(rows.len());
     let needed = least_n(target);
     if n < needed {
@@ -103,7 +120,7 @@ pub fn certify(rows: &[(Probability, bool)], target: &RiskTarget) -> Proof {
     let mut rest = sorted.iter().peekable();
     let (mut accepted, mut losses) = (0, 0);
     let mut proven = None;
-    for threshold in thresholds() {
+    for threshold in grid {
         while let Some((_, bad)) = rest.next_if(|(p_bad, _)| *p_bad <= threshold) {
             accepted += 1;
             losses += u64::from(*bad);

@@ -72,6 +72,8 @@ fn as_text(files: &[(String, Vec<Outcome>)]) -> String {
                 lines.push(format!("       {file}:{line}:{column}: {at}"));
                 lines.push(format!("       - {}", difference.expected));
                 lines.push(format!("       + {}", difference.actual));
+                let because = difference.because.iter();
+                lines.extend(because.map(|reason| format!("         because {reason}")));
             }
         }
     }
@@ -103,6 +105,8 @@ struct JsonDifference<'a> {
     column: usize,
     expected: &'a str,
     actual: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    because: &'a [String],
 }
 
 fn as_json(files: &[(String, Vec<Outcome>)], failed: usize) -> serde_json::Result<String> {
@@ -124,6 +128,7 @@ fn json_case<'a>(file: &'a str, outcome: &'a Outcome) -> JsonCase<'a> {
         column: difference.place.1,
         expected: &difference.expected,
         actual: &difference.actual,
+        because: &difference.because,
     });
     JsonCase {
         file,

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::because::because;
 use super::verify::{Difference, differences};
 use super::{Call, Written, course};
 use crate::config::tree::Tree;
@@ -154,6 +155,14 @@ impl Runner<'_> {
         let course = course(self.declared, &call);
         let mut differences = differences(&case.expect, &course);
         for difference in &mut differences {
+            if let Some(route) = case
+                .expect
+                .route
+                .as_deref()
+                .filter(|_| difference.is_of_route())
+            {
+                difference.because = because(self.declared, &call, route);
+            }
             let key = format!("{at}.expect.{}", difference.key);
             let place = self.tree.locate(&key);
             difference.place = (place.line, place.column);

@@ -17,6 +17,15 @@ pub(crate) struct Difference {
     pub(crate) place: (usize, usize),
     pub(crate) expected: String,
     pub(crate) actual: String,
+    /// Why, where it is a matter of the conditions of a route.
+    pub(crate) because: Vec<String>,
+}
+
+impl Difference {
+    /// Whether another route takes the request, or none.
+    pub(super) fn is_of_route(&self) -> bool {
+        matches!(self.key, "" | "route")
+    }
 }
 
 /// All that is different.
@@ -60,6 +69,7 @@ impl Found {
             place: (0, 0),
             expected: expected.into(),
             actual: actual.into(),
+            because: Vec::new(),
         });
     }
 

@@ -156,6 +156,7 @@ fn a_failure_shows_expected_against_actual_with_places() {
            cases.yaml:29:5: expect
            - an answer
            + the error model_not_found: no route answers for this request; GET /v1/models lists the models that are known by name
+             because routes[0].match.headers.x-tenant wants acme-*: none
     FAILED cases.yaml:30:11: a trial reaches one upstream, whatever arm it is
            cases.yaml:32:23: expect.action
            - local-first

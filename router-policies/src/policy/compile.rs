@@ -49,8 +49,13 @@ pub(super) fn compile(
         check_double(&path, index, entry, &mut first_of, &mut problems);
         let layers = layers_of(&path, document, entry, &mut presets, &mut problems);
         let matcher = reach.take(index, &mut problems);
+        let before = problems.0.len();
         let mut context = Context::new(names, &declared, &mut problems);
         let route = route::route(&path, entry, &layers, &matcher, &mut context);
+        if presets.lack(entry.extends.as_ref()) {
+            // What is missing may stand in the preset that is.
+            problems.forget_gaps(before);
+        }
         if let Some(first) = reach.first_covering(index) {
             let by = routes
                 .get(first)
@@ -176,6 +181,15 @@ impl<'a, 'b> Context<'a, 'b> {
 struct Problems(Vec<PolicyError>);
 
 impl Problems {
+    /// Takes back what was missing since there were `before` problems.
+    fn forget_gaps(&mut self, before: usize) {
+        let mut index = 0;
+        self.0.retain(|error| {
+            index += 1;
+            index <= before || !error.problem.is_gap()
+        });
+    }
+
     /// Notes a problem, once: several routes may inherit the same wrong value.
     fn add(&mut self, path: &str, problem: impl Into<PolicyProblem>) {
         let problem = PolicyError {

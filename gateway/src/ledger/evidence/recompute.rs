@@ -117,6 +117,7 @@ impl Evidence {
         let spoke = self.document("certificate", self.certificate.as_ref())?;
         self.check_stop(spoke.as_ref(), &now, &features)?;
         let scorer = match spoke {
+            None if self.mode == Mode::Certified => return Err(Disagreement::Uncertified),
             None => Scorer::from_probability(),
             Some(Spoke::Certificate(certificate)) => {
                 self.check_certificate(&certificate, &now)?;

@@ -188,6 +188,11 @@ async fn books_that_do_not_follow_are_found() {
         evidence.recompute(),
         Err(Disagreement::Threshold { .. })
     ));
+    let evidence = Stored::new(-0.5, |d| d.certificate = None)
+        .await
+        .evidence()
+        .await;
+    assert_eq!(evidence.recompute(), Err(Disagreement::Uncertified));
     let evidence = Stored::new(-0.5, |d| d.certificate = Some("0".repeat(12)))
         .await
         .evidence()

@@ -14,6 +14,8 @@ pub(super) struct Presets<'a> {
     documents: &'a BTreeMap<String, PresetDocument>,
     /// A preset whose layers could not be told is here with none.
     resolved: BTreeMap<&'a str, Layers>,
+    /// Those that extend what is not there, or themselves, directly or through others.
+    lacking: BTreeSet<&'a str>,
     /// Those that a route extends, directly or through others.
     used: BTreeSet<&'a str>,
 }
@@ -27,6 +29,7 @@ impl<'a> Presets<'a> {
         let mut presets = Self {
             documents,
             resolved: BTreeMap::new(),
+            lacking: BTreeSet::new(),
             used: BTreeSet::new(),
         };
         for name in documents.keys() {
@@ -54,6 +57,13 @@ impl<'a> Presets<'a> {
             }
         }
         layers
+    }
+
+    /// Whether something of what `extends` lists could not be found.
+    pub(super) fn lack(&self, extends: Option<&OneOrMany<String>>) -> bool {
+        entries("", extends)
+            .iter()
+            .any(|(_, name)| !self.documents.contains_key(*name) || self.lacking.contains(name))
     }
 
     pub(super) fn unused(&self) -> impl Iterator<Item = &'a str> {
@@ -90,13 +100,18 @@ impl<'a> Presets<'a> {
         let mut below = Layers::default();
         for (at, extended) in entries(&path, document.extends.as_ref()) {
             if !self.documents.contains_key(extended) {
+                self.lacking.insert(name);
                 self.unknown(&at, extended, problems);
             } else if let Some(start) = open.iter().position(|name| *name == extended) {
                 let circle = open.iter().skip(start).chain([&extended]);
                 let circle = circle.map(ToString::to_string).collect();
+                self.lacking.insert(name);
                 problems.add(&at, PolicyProblem::PresetCircle { circle });
             } else {
                 below = self.layers(extended, open, problems).over(&below);
+                if self.lacking.contains(extended) {
+                    self.lacking.insert(name);
+                }
             }
         }
         open.pop();

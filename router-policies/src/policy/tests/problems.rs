@@ -285,3 +285,16 @@ fn of_drafting() {
         ),
     ]);
 }
+
+#[test]
+fn what_a_missing_preset_might_say_is_not_missed_as_well() {
+    let bare = |extends: &str| json!({"name": "a", "extends": extends});
+    assert_eq!(
+        problems(json!([bare("carefull")])),
+        [
+            "routes[0].extends: there is no preset `carefull`; none is configured, add it to the configuration first"
+        ]
+    );
+    // Without any, they are.
+    assert!(problems(json!([{"name": "a"}])).len() > 1);
+}

@@ -17,6 +17,9 @@ pub enum Disagreement {
     /// A value is not what a draft has.
     #[error("the stored features are not those of a draft: {0}")]
     Features(String),
+    /// Nothing is named that could have certified it.
+    #[error("it was decided by what was proven, and names no certificate")]
+    Uncertified,
     /// A document is not there.
     #[error("the {what} {id} is not in the ledger")]
     Missing {
