@@ -258,14 +258,14 @@ impl Play {
                 return Some(self.prefill());
             }
         }
-        if self.emitted == self.max_tokens {
-            return Some(self.end(&End::Finished(FinishReason::Length)).await);
-        }
         let index = usize::try_from(self.emitted).unwrap_or(usize::MAX);
         let Some((text, stats)) = self.script.tokens.get(index).cloned() else {
             let end = self.script.end.clone();
             return Some(self.end(&end).await);
         };
+        if self.emitted == self.max_tokens {
+            return Some(self.end(&End::Finished(FinishReason::Length)).await);
+        }
         pause(self.script.per_token).await;
         let id = self.emitted;
         self.emitted += 1;

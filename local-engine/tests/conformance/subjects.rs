@@ -1,0 +1,12 @@
+//! The adapters that the suite is run against. A further one is a function that makes a
+//! [`Subject`](crate::suite::Subject) and a line with `conformance!` in `main.rs`.
+
+#[cfg(feature = "mistral")]
+mod mistral;
+mod scripted;
+mod worker;
+
+#[cfg(feature = "mistral")]
+pub(crate) use mistral::mistral;
+pub(crate) use scripted::{queued, scripted};
+pub(crate) use worker::{run_child, worker};
