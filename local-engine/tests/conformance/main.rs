@@ -1,6 +1,6 @@
 //! What every engine owes, one suite for all of them: a rule is a function in `conformance/rules`, an engine
 //! is a `Subject` in `conformance/subjects`, and each pair is a test. What an engine does not claim to do is
-//! said aloud where it is not put to the test: `cargo test --test conformance 2>&1 | grep '^conformance:'`.
+//! said aloud where it is not put to the test: `cargo test --test conformance 2>&1 | grep -o 'conformance: .*'`.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
