@@ -178,11 +178,12 @@ impl LocalEngine for Faulty {
 
 /// Computes on when nobody reads.
 fn detached(mut inner: Generation) -> Generation {
-    let (sender, receiver) = mpsc::unbounded_channel();
+    // Room for a whole answer.
+    let (sender, receiver) = mpsc::channel(4096);
     tokio::spawn(async move {
         while let Some(event) = inner.next().await {
             // Nobody may read, and that is the fault.
-            let _ = sender.send(event);
+            let _ = sender.send(event).await;
         }
     });
     Box::pin(stream::unfold(receiver, |mut receiver| async move {
