@@ -5,7 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 #[path = "../gguf/chain.rs"]
-#[expect(dead_code, reason = "only its probabilities are used here")]
+#[cfg_attr(
+    not(feature = "llama-cpp"),
+    expect(dead_code, reason = "only its probabilities are used")
+)]
 mod chain;
 #[cfg(feature = "mistral")]
 #[path = "../mistral/checkpoint.rs"]
@@ -17,6 +20,10 @@ mod faults;
 #[expect(dead_code, reason = "only its probabilities are used here")]
 mod gguf;
 mod rules;
+#[cfg(feature = "mistral")]
+#[path = "../tiny/side.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod side;
 mod subjects;
 mod suite;
 mod table;
@@ -27,6 +34,8 @@ fn child_main() {
     subjects::run_child();
 }
 
+#[cfg(feature = "llama-cpp")]
+suite::conformance!(llama, crate::subjects::llama());
 suite::conformance!(scripted, crate::subjects::scripted());
 suite::conformance!(queued, crate::subjects::queued());
 suite::conformance!(worker, crate::subjects::worker());

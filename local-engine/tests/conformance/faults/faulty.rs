@@ -256,10 +256,12 @@ impl Spoiler {
     fn spoil(&self, event: Event) -> Vec<Event> {
         match (self.fault, event) {
             (Some(Fault::NoPrefill), Event::Prefilled { .. }) => Vec::new(),
-            (Some(Fault::Miscounted), Event::Prefilled { took, .. }) => vec![Event::Prefilled {
-                prompt_tokens: 1,
-                took,
-            }],
+            (Some(Fault::Miscounted), mut event) if matches!(event, Event::Prefilled { .. }) => {
+                if let Event::Prefilled { prompt_tokens, .. } = &mut event {
+                    *prompt_tokens = 1;
+                }
+                vec![event]
+            }
             (Some(Fault::NoEndToken), Event::Token(token)) if token.bytes.is_empty() => Vec::new(),
             (_, Event::Token(token)) => vec![Event::Token(self.token(token))],
             (Some(Fault::TwoEnds), end) if end.is_terminal() => vec![end.clone(), end],
