@@ -22,7 +22,6 @@ mod gguf;
 mod rules;
 #[cfg(feature = "mistral")]
 #[path = "../tiny/side.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
 mod side;
 mod subjects;
 mod suite;

@@ -60,7 +60,8 @@ pub(crate) type Verdict<T = ()> = Result<T, Trouble>;
 /// Breaks the rule with a text, unless the condition holds.
 macro_rules! ensure {
     ($condition:expr, $($text:tt)+) => {
-        if !$condition {
+        let holds: bool = $condition;
+        if !holds {
             return Err(crate::suite::Trouble::Broken(format!($($text)+)));
         }
     };

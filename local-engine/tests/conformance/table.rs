@@ -35,6 +35,7 @@ impl Table {
         self.0.tokens_emitted()
     }
 
+    #[cfg(feature = "stopped-clock")]
     pub(crate) fn set_health(&self, health: Health) {
         self.0.set_health(health);
     }
@@ -200,7 +201,7 @@ impl<'a> Walk<'a> {
         END
     }
 
-    /// Uniform in 0..1: SplitMix64 (Steele, Lea and Flood, 2014).
+    /// Uniform in 0..1: `SplitMix64` (Steele, Lea and Flood, 2014).
     fn draw(&mut self) -> f64 {
         self.draws = self.draws.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.draws ^ (self.draws >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
