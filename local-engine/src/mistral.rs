@@ -153,6 +153,10 @@ impl Engine {
     }
 
     async fn compute(&self, job: Job, events: &mpsc::Sender<Event>) -> Result<(), EngineError> {
+        if job.lora.is_some() {
+            let what = "a low-rank adapter of that name";
+            return Err(EngineError::Unsupported(what.to_owned()));
+        }
         let Prepared { prompt, choices } = self.prepare(&job).await?;
         let prompt_tokens = count(&prompt);
         let limit = self.info.context_tokens.saturating_sub(1);

@@ -258,12 +258,14 @@ impl Play {
                 return Some(self.prefill());
             }
         }
-        if self.emitted == self.max_tokens {
+        let index = usize::try_from(self.emitted).unwrap_or(usize::MAX);
+        let next = self.script.tokens.get(index).cloned();
+        let end = self.script.end.clone();
+        // A script that finishes with its last allowed token was not cut.
+        if self.emitted == self.max_tokens && (next.is_some() || !matches!(end, End::Finished(_))) {
             return Some(self.end(&End::Finished(FinishReason::Length)).await);
         }
-        let index = usize::try_from(self.emitted).unwrap_or(usize::MAX);
-        let Some((text, stats)) = self.script.tokens.get(index).cloned() else {
-            let end = self.script.end.clone();
+        let Some((text, stats)) = next else {
             return Some(self.end(&end).await);
         };
         pause(self.script.per_token).await;

@@ -68,21 +68,6 @@ async fn keeps_its_timings_and_counts_a_dropped_stream() {
 }
 
 #[tokio::test]
-async fn max_tokens_cuts_the_script() {
-    let events: Vec<_> = Scripted::answering("yes", -0.5)
-        .generate(job(1))
-        .collect()
-        .await;
-    assert!(matches!(
-        events[2],
-        Event::Finished {
-            reason: FinishReason::Length,
-            ..
-        }
-    ));
-}
-
-#[tokio::test]
 async fn ill_health_fails_every_job() {
     let engine = Scripted::answering("yes", -0.5);
     engine.set_health(Health::Loading);
