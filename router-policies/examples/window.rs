@@ -97,7 +97,9 @@ fn main() -> Result<()> {
         .lines()
         .map(serde_json::from_str)
         .collect::<std::result::Result<_, _>>()?;
-    println!("commit after   local  regret  first byte p50 ms  p95 ms   (means of {runs} runs at {max_regret})");
+    println!(
+        "commit after   local  regret  first byte p50 ms  p95 ms   (means of {runs} runs at {max_regret})"
+    );
     let windows = CHECKPOINTS.into_iter().map(Some).chain([None]);
     for commit in windows {
         let rows: Vec<Decided> = recorded.iter().map(|row| row.decided(commit)).collect();

@@ -233,6 +233,7 @@ impl<'a> Hearing<'a> {
         let event = Event::Prefilled {
             prompt_tokens: self.prompt_tokens(),
             took: self.first_after,
+            reused_tokens: 0,
         };
         self.emit([event]);
     }

@@ -52,6 +52,7 @@ pub(super) fn model(
         tokenizer_hash: hash([name, text("/tokenizer_path").unwrap_or_default()]),
         template_hash: hash([template.unwrap_or_default(), ""]),
         load_time: Duration::ZERO,
+        loras: std::collections::BTreeMap::new(),
     })
 }
 
