@@ -25,6 +25,7 @@ pub(crate) enum Weights {
     Safetensors(PathBuf, Vec<PathBuf>),
 }
 
+#[cfg(feature = "llama-cpp")]
 impl Weights {
     /// The file or folder, for errors.
     pub(crate) fn path(&self) -> &Path {

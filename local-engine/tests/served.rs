@@ -1,4 +1,5 @@
 //! Small models behind servers: real HTTP against servers on loopback that play what the tests write.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 #[path = "served/server.rs"]
 mod server;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_engine::{EngineSpec, LocalEngine};
+use local_engine::{EngineSpec, Health, LocalEngine};
 use support::fire::{Fire, burn};
 use support::worker::{self, MEMORY_LIMIT, ready, signal};
 use support::{Perilous, Reply, ScriptedUpstream, TestGateway, chat, eventually};
@@ -107,11 +107,13 @@ async fn every_way_to_die_is_escalated_told_and_healed() {
             memory_limit: Some(MEMORY_LIMIT),
             ..EngineSpec::new("model")
         };
-        let engine = start(Duration::from_millis(300), limited);
+        let engine = start(Duration::from_millis(600), limited);
         ready(&engine).await;
         let gateway = gateway(&upstream, &engine).await;
         let answer = gateway.ask(&chat("auto", word)).await;
         assert_eq!(answer.told(), "upstream engine_failed", "{word}");
+        // A job fails a moment before its process is gone.
+        eventually("the death", || matches!(engine.health(), Health::Down(_))).await;
         let told = readiness(&gateway).await;
         assert!(told.starts_with("down: "), "{word}: {told}");
         if cause == "memory" {

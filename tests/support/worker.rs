@@ -1,6 +1,7 @@
 //! Real worker processes: the test's own program, started again.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -46,7 +47,8 @@ where
         serve(perilous, read, write).await
     });
     if let Err(error) = served {
-        eprintln!("{error}");
+        // Its last words go to the parent; a writer that is gone misses nothing.
+        let _ = writeln!(std::io::stderr(), "{error}");
     }
 }
 

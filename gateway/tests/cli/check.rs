@@ -216,7 +216,7 @@ fn wrong_form_does_not_hide_wrong_meaning() {
     config.yaml:2:30: error: models.small: there is no key `cost_per_our`
     2 |   small: { path: model.gguf, cost_per_our: "0.36" }
       |                              ^^^^^^^^^^^^
-      = help: did you mean `cost_per_hour`? The keys here are: path, quantization, threads, queue, cost_per_hour
+      = help: did you mean `cost_per_hour`? The keys here are: path, revision, served, quantization, threads, cpus, memory_limit, stall_after, queue, cost_per_hour
 
     config.yaml:9:23: error: routes[0].upstream.name: there is no upstream `larg`
     9 |     upstream: { name: larg, model: big }
@@ -226,7 +226,7 @@ fn wrong_form_does_not_hide_wrong_meaning() {
     config.yaml:19:5: error: routes[2]: there is no key `cahce`
     19 |     cahce: {}
        |     ^^^^^
-      = help: did you mean `cache`? The keys here are: name, match, extends, teams, split, action, local, upstream, risk, threshold, commit, early_abort, hedge_after, audit, cache, baseline, budget, private
+      = help: did you mean `cache`? The keys here are: name, match, extends, teams, split, action, local, upstream, risk, threshold, commit, commit_after, early_abort, hedge_after, audit, cache, baseline, budget, private
 
     config.yaml: 3 problems
     "#);

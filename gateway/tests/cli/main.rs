@@ -43,7 +43,15 @@ routes:
 fn folder(config: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config.yaml"), config).unwrap();
-    std::fs::write(folder.path().join("model.gguf"), "").unwrap();
+    // The bundled one: headers are read, so it has to be a model.
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../local-engine/demo-model");
+    for (from, to) in [
+        ("model-q8_0.gguf", "model.gguf"),
+        ("tokenizer.json", "tokenizer.json"),
+        ("tokenizer_config.json", "tokenizer_config.json"),
+    ] {
+        std::fs::copy(bundled.join(from), folder.path().join(to)).unwrap();
+    }
     folder
 }
 

@@ -118,7 +118,7 @@ async fn serve(mut socket: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let play = shared.plays.lock().pop_front();
     chat(
         &mut socket,
-        play.unwrap_or(Play::Refuse(500, "nothing to play".into())),
+        play.unwrap_or_else(|| Play::Refuse(500, "nothing to play".into())),
     )
     .await;
     drop(socket);

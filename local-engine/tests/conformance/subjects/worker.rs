@@ -113,13 +113,13 @@ pub(crate) fn run_child() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let served = runtime.block_on(async {
         let (read, write) = parent_link().unwrap().into_split();
-        serve(|spec| std::future::ready(load(spec, pace)), read, write).await
+        serve(|spec| std::future::ready(load(&spec, pace)), read, write).await
     });
     // Its parent has closed the socket or killed it where it has nothing else to say.
     drop(served);
 }
 
-fn load(spec: EngineSpec, pace: Duration) -> Result<Arc<dyn LocalEngine>, EngineError> {
+fn load(spec: &EngineSpec, pace: Duration) -> Result<Arc<dyn LocalEngine>, EngineError> {
     let named = |model: &Model| spec.path == Path::new(model.name());
     let model = Model::ALL.into_iter().find(named);
     let model = model.ok_or_else(|| EngineError::Load("no such model".to_owned()))?;
