@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
-use local_engine::{Constraint, EngineSpec, Event, Job, LocalEngine, Message, Sampling};
+use local_engine::{Constraint, EngineSpec, Event, Job, LocalEngine, Message};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -151,15 +151,10 @@ async fn answer(engine: &Mistral, options: &Options, line: &Line) -> Result<(Str
         role: role.into(),
         content: content.into(),
     };
+    let messages = vec![message("system", &line.system), message("user", &line.user)];
     let job = Job {
-        messages: vec![message("system", &line.system), message("user", &line.user)],
-        max_tokens: options.max_tokens,
-        sampling: Sampling::Greedy,
         constraint: options.choices.clone().map(Constraint::OneOf),
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
+        ..Job::greedy(messages, options.max_tokens)
     };
     let began = Instant::now();
     let mut stream = engine.generate(job);

@@ -30,6 +30,23 @@ pub struct Job {
     pub lora: Option<Arc<str>>,
 }
 
+impl Job {
+    /// The most probable answer to `messages`, of at most `max_tokens` tokens, with nothing else asked.
+    #[must_use]
+    pub fn greedy(messages: Vec<Message>, max_tokens: u32) -> Self {
+        Self {
+            messages,
+            max_tokens,
+            sampling: Sampling::Greedy,
+            constraint: None,
+            stop: Vec::new(),
+            first_token_within: None,
+            tenant: None,
+            lora: None,
+        }
+    }
+}
+
 /// One turn of the conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -37,6 +54,16 @@ pub struct Message {
     pub role: String,
     /// Plain text.
     pub content: String,
+}
+
+impl Message {
+    /// What a user says.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self {
+            role: "user".to_owned(),
+            content: content.into(),
+        }
+    }
 }
 
 /// What an answer is held to while it is written: tokens that lead out of it are never chosen.

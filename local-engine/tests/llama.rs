@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use local_engine::llama::LlamaCpp;
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
 use local_engine::{
-    EngineError, EngineSpec, Event, Generation, Health, Job, LocalEngine, Message, Sampling, Token,
+    EngineError, EngineSpec, Event, Generation, Health, Job, LocalEngine, Message, Token,
 };
 use tempfile::TempDir;
 
@@ -42,16 +42,7 @@ fn paris() -> Chain {
 }
 
 fn job(content: &str) -> Job {
-    Job {
-        messages: vec![message("user", content)],
-        max_tokens: 32,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![message("user", content)], 32)
 }
 
 fn message(role: &str, content: &str) -> Message {

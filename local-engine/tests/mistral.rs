@@ -11,7 +11,7 @@ use local_engine::mistral::Mistral;
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
 use local_engine::{
     EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine, Message,
-    Quantization, Sampling, Token,
+    Quantization, Token,
 };
 use tempfile::TempDir;
 
@@ -34,19 +34,7 @@ fn paris() -> Chain {
 }
 
 fn job(content: &str) -> Job {
-    Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: content.into(),
-        }],
-        max_tokens: 32,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![Message::user(content)], 32)
 }
 
 async fn load(folder: &TempDir, quantization: Option<Quantization>) -> Mistral {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use local_engine::served::{Dialect, Served, ServedSettings};
 use local_engine::{
-    Constraint, EngineError, Event, FinishReason, Health, Job, LocalEngine, Message, Sampling,
+    Constraint, EngineError, Event, FinishReason, Health, Job, LocalEngine, Message,
 };
 use serde_json::{Value, json};
 use server::{Play, Server};
@@ -19,19 +19,7 @@ use server::{Play, Server};
 const GUARD: Duration = Duration::from_secs(30);
 
 fn job() -> Job {
-    Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: "Which town?".into(),
-        }],
-        max_tokens: 16,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![Message::user("Which town?")], 16)
 }
 
 fn engine(dialect: Dialect, servers: &[&Server]) -> Served {

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use local_engine::scripted::{Script, Scripted, stats};
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
 use local_engine::{
-    Cause, EngineError, EngineSpec, Event, Generation, Health, Job, LocalEngine, Message, Sampling,
+    Cause, EngineError, EngineSpec, Event, Generation, Health, Job, LocalEngine, Message,
 };
 
 const AS_CHILD: &str = "LOCAL_ENGINE_TEST_CHILD";
@@ -143,19 +143,7 @@ fn start_as(spec: EngineSpec) -> Worker {
 }
 
 fn job(content: &str) -> Job {
-    Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: content.into(),
-        }],
-        max_tokens: 100_000,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![Message::user(content)], 100_000)
 }
 
 async fn until(what: &str, mut reached: impl FnMut() -> bool) {

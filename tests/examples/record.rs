@@ -21,9 +21,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
-use local_engine::{
-    Constraint, EngineSpec, Event, FinishReason, Job, LocalEngine, Message, Sampling, Token,
-};
+use local_engine::{Constraint, EngineSpec, Event, FinishReason, Job, LocalEngine, Message, Token};
 use router_policies::{Answer, Finish, Marker, Soft, TokenSignal, check, inspect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -185,18 +183,13 @@ fn job(options: &Options, line: &Line) -> Job {
         role: role.into(),
         content: content.into(),
     };
+    let messages = vec![message("system", &line.system), message("user", &line.user)];
     Job {
-        messages: vec![message("system", &line.system), message("user", &line.user)],
-        max_tokens: options.max_tokens,
-        sampling: Sampling::Greedy,
         constraint: match &options.answer {
             Answer::OneOf(labels) => Some(Constraint::OneOf(Arc::clone(labels))),
             _ => None,
         },
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
+        ..Job::greedy(messages, options.max_tokens)
     }
 }
 

@@ -45,16 +45,11 @@ fn sampling(plan: router_policies::Sampling) -> Sampling {
 /// proven for greedy drafts.
 pub(crate) fn job_of(plan: &LocalPlan, messages: Vec<Message>) -> Job {
     Job {
-        messages: with_additions(&plan.prompt, messages),
-        max_tokens: plan.max_tokens,
         sampling: sampling(plan.sampling),
         constraint: match &plan.answer {
             Shape::OneOf(labels) => Some(Constraint::OneOf(Arc::clone(labels))),
             Shape::Text | Shape::Json | Shape::Regex(_) | Shape::JsonSchema(_) => None,
         },
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
+        ..Job::greedy(with_additions(&plan.prompt, messages), plan.max_tokens)
     }
 }

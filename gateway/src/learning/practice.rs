@@ -120,8 +120,6 @@ impl Practice {
         let job = job_for(&self.request, plan);
         let job = local_engine::Job {
             first_token_within: None,
-            tenant: None,
-            lora: None,
             ..job
         };
         let task = Task {

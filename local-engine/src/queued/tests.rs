@@ -4,24 +4,14 @@ use futures_util::StreamExt;
 
 use super::*;
 use crate::engine::FinishReason;
-use crate::job::Sampling;
 use crate::scripted::{End, Script, Scripted};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn job(words: usize, within: Option<Duration>) -> Job {
     Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: "word ".repeat(words),
-        }],
-        max_tokens: 16,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
         first_token_within: within,
-        tenant: None,
-        lora: None,
+        ..Job::greedy(vec![Message::user("word ".repeat(words))], 16)
     }
 }
 

@@ -1,22 +1,9 @@
 use futures_util::StreamExt;
 
 use super::*;
-use crate::job::Sampling;
 
 fn job(max_tokens: u32) -> Job {
-    Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: "two words".into(),
-        }],
-        max_tokens,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![Message::user("two words")], max_tokens)
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::frame::{Ask, Id};
 use crate::engine::Event;
-use crate::job::{Job, Message, Sampling};
+use crate::job::{Job, Message};
 use crate::rates::Rates;
 
 /// The first of the names that no job of a user has. Each round has its own: the child may still tidy up after the one
@@ -48,19 +48,7 @@ impl WarmUp {
         self.round += 1;
         self.id += 1;
         (self.first_token, self.tokens) = (None, 0);
-        let job = Job {
-            messages: vec![Message {
-                role: "user".to_owned(),
-                content: "warm ".repeat(*words),
-            }],
-            max_tokens: TOKENS,
-            sampling: Sampling::Greedy,
-            constraint: None,
-            stop: Vec::new(),
-            first_token_within: None,
-            tenant: None,
-            lora: None,
-        };
+        let job = Job::greedy(vec![Message::user("warm ".repeat(*words))], TOKENS);
         Some(Ask::Generate { id: self.id, job })
     }
 

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use local_engine::{
-    EngineError, Event, FinishReason, Generation, Job, Message, Sampling, Token, Usage,
-};
+use local_engine::{EngineError, Event, FinishReason, Generation, Job, Message, Token, Usage};
 use tokio::time::timeout;
 
 use crate::suite::{Made, Trouble, Verdict, ensure};
@@ -71,19 +69,7 @@ macro_rules! each {
 pub(crate) use each;
 
 fn job(content: &str) -> Job {
-    Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: content.into(),
-        }],
-        max_tokens: 32,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![Message::user(content)], 32)
 }
 
 fn cut(max_tokens: u32) -> Job {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
 use local_engine::{
-    Adapter, EngineError, EngineSpec, Event, Job, LocalEngine, Message, Quantization, Sampling,
-    Token,
+    Adapter, EngineError, EngineSpec, Event, Job, LocalEngine, Message, Quantization, Token,
 };
 use serde_json::{Value as Json, json};
 
@@ -82,19 +81,10 @@ async fn load(adapter: Adapter, spec: EngineSpec) -> Result<Box<dyn LocalEngine>
 
 /// Nothing where the prompt is too long for what the engine promises.
 async fn say(engine: &dyn LocalEngine, answer: &Answer) -> Result<Vec<Token>, EngineError> {
-    let job = Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: answer.prompt.clone(),
-        }],
-        max_tokens: u32::try_from(answer.tokens.len()).unwrap(),
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    };
+    let job = Job::greedy(
+        vec![Message::user(answer.prompt.clone())],
+        u32::try_from(answer.tokens.len()).unwrap(),
+    );
     let events: Vec<_> = tokio::time::timeout(DEADLINE, engine.generate(job).collect())
         .await
         .unwrap();

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use local_engine::queued::{QueueSettings, Queued};
 use local_engine::worker::{Worker, WorkerSettings};
-use local_engine::{Event, Job, LocalEngine, Message, Sampling};
+use local_engine::{Event, Job, LocalEngine, Message};
 use support::worker::{self, ready};
 
 /// Jobs at the start that nothing is held against.
@@ -152,19 +152,7 @@ fn job(lot: &mut u64) -> Job {
         .split(' ')
         .take(usize::try_from(words).unwrap())
         .collect();
-    Job {
-        messages: vec![Message {
-            role: "user".to_owned(),
-            content: words.join(" "),
-        }],
-        max_tokens,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![Message::user(words.join(" "))], max_tokens)
 }
 
 /// The same jobs with one and two threads, placed and not.

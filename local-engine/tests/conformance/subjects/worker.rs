@@ -11,7 +11,7 @@ use local_engine::scripted::Scripted;
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
 use local_engine::{
     EngineError, EngineSpec, Estimate, Event, Generation, Health, Job, LocalEngine, Message,
-    ModelInfo, Sampling,
+    ModelInfo,
 };
 
 use crate::suite::{Capability, Made, Model, Setup, Subject};
@@ -78,19 +78,7 @@ fn kill(worker: &Worker) {
 }
 
 fn question() -> Job {
-    Job {
-        messages: vec![Message {
-            role: "user".into(),
-            content: STEPS.into(),
-        }],
-        max_tokens: 2,
-        sampling: Sampling::Greedy,
-        constraint: None,
-        stop: Vec::new(),
-        first_token_within: None,
-        tenant: None,
-        lora: None,
-    }
+    Job::greedy(vec![Message::user(STEPS)], 2)
 }
 
 /// A child that is gone has taken no steps.
