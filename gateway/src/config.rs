@@ -10,6 +10,7 @@ pub mod document;
 mod former;
 #[cfg(test)]
 mod fuzz;
+mod models;
 mod problem;
 mod read;
 mod repair;
@@ -19,11 +20,9 @@ mod served;
 mod shape;
 pub(crate) mod tree;
 mod units;
-
-pub use served::ServedModel;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -34,15 +33,16 @@ use router_policies::Policy;
 use sha2::{Digest, Sha256};
 
 use crate::auth::KeyRing;
-use crate::hub::HubModel;
-use crate::ledger::{Catalog, LedgerUrl, LocalRate};
+use crate::ledger::{Catalog, LedgerUrl};
 use crate::upstream::UpstreamSettings;
 
 pub use declared::Declared;
+pub use models::{LocalModel, ModelSource};
 pub(crate) use problem::Source;
 pub use problem::{ConfigError, Problem};
 pub(crate) use read::read_form;
 pub use schema::schema;
+pub use served::ServedModel;
 pub use units::{ByteSize, Cpus};
 
 /// A checked configuration.
@@ -70,32 +70,6 @@ pub struct Config {
     pub version: String,
 }
 
-/// One local model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalModel {
-    /// GGUF file, or folder with weights and tokenizer; as written where it comes from the hub, empty where it is
-    /// served.
-    pub path: PathBuf,
-    /// What to fetch from the hub.
-    pub hub: Option<HubModel>,
-    /// Where it is served, if it is not loaded here.
-    pub served: Option<ServedModel>,
-    /// Quantization made while loading, for example `q8_0`; for folders of safetensors.
-    pub quantization: Option<String>,
-    /// Threads that compute; `None` leaves it to the engine.
-    pub threads: Option<u32>,
-    /// Processors that its process may use; empty means all.
-    pub cpus: BTreeSet<u32>,
-    /// Most memory, in bytes, that its process may take beyond the files that it maps.
-    pub memory_limit: Option<u64>,
-    /// Silence after which its process is killed and replaced.
-    pub stall_after: Option<Duration>,
-    /// Most requests that wait for it.
-    pub queue: u32,
-    /// What an hour of its computing costs.
-    pub rate: LocalRate,
-}
-
 /// Bounds on requests and connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -111,18 +85,6 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Time for running requests at shutdown.
     pub drain: Duration,
-}
-
-impl LocalModel {
-    /// Whether an engine that runs `self` may go on as `other`: only the price differs, if anything.
-    #[must_use]
-    pub fn runs_like(&self, other: &Self) -> bool {
-        let rate = other.rate;
-        Self {
-            rate,
-            ..self.clone()
-        } == *other
-    }
 }
 
 impl Default for Limits {

@@ -13,7 +13,7 @@ use local_engine::served::Served;
 use local_engine::worker::{Worker, WorkerSettings};
 use local_engine::{EngineSpec, LocalEngine, Quantization};
 
-use crate::config::{Config, LocalModel, ServedModel};
+use crate::config::{Config, LocalModel, ModelSource};
 use crate::hub::{HubSettings, Pulled};
 use crate::snapshot::Engines;
 use pulling::Pulling;
@@ -76,27 +76,43 @@ fn start_worker(
     name: &str,
     model: &LocalModel,
 ) -> Result<Arc<dyn LocalEngine>, String> {
-    if let Some(served) = &model.served {
-        let engine = Served::start(served.settings.clone());
-        let engine = Arc::new(engine.map_err(|e| format!("models.{name}.served: {e}"))?);
-        return Ok(Arc::new(Queued::new(engine, &queue(model))));
+    let queue = queue(model);
+    match &model.source {
+        ModelSource::Served(served) => {
+            let engine = Served::start(served.settings.clone());
+            let engine = Arc::new(engine.map_err(|e| format!("models.{name}.served: {e}"))?);
+            Ok(Arc::new(Queued::new(engine, &queue)))
+        }
+        ModelSource::Files(path) => {
+            let settings = worker(program, name, model, path)?;
+            Ok(supervised(settings, &queue))
+        }
+        ModelSource::Hub(hub) => {
+            // Where it lies is known when it is there.
+            let settings = worker(program, name, model, Path::new(""))?;
+            let start = move |pulled: Pulled| {
+                let mut settings = settings.clone();
+                settings.spec.path = pulled.weights;
+                settings.spec.tokenizer = pulled.tokenizer;
+                supervised(settings, &queue)
+            };
+            let from = HubSettings::from_environment();
+            let pulling = Pulling::start(name, hub.clone(), from, Box::new(start))?;
+            Ok(Arc::new(pulling))
+        }
     }
-    let spec = spec(model).map_err(|e| format!("models.{name}.{e}"))?;
+}
+
+fn worker(
+    program: &Path,
+    name: &str,
+    model: &LocalModel,
+    path: &Path,
+) -> Result<WorkerSettings, String> {
+    let spec = spec(model, path).map_err(|e| format!("models.{name}.{e}"))?;
     let mut settings = WorkerSettings::new(program, [WORKER_COMMAND], spec);
     settings.environment = environment(model);
-    let queue = queue(model);
-    let Some(hub) = &model.hub else {
-        return Ok(supervised(settings, &queue));
-    };
-    let start = move |pulled: Pulled| {
-        let mut settings = settings.clone();
-        settings.spec.path = pulled.weights;
-        settings.spec.tokenizer = pulled.tokenizer;
-        supervised(settings, &queue)
-    };
-    let from = HubSettings::from_environment();
-    let pulling = Pulling::start(name, hub.clone(), from, Box::new(start))?;
-    Ok(Arc::new(pulling))
+    Ok(settings)
 }
 
 fn supervised(settings: WorkerSettings, queue: &QueueSettings) -> Arc<dyn LocalEngine> {
@@ -104,8 +120,8 @@ fn supervised(settings: WorkerSettings, queue: &QueueSettings) -> Arc<dyn LocalE
     Arc::new(Queued::new(worker, queue))
 }
 
-fn spec(model: &LocalModel) -> Result<EngineSpec, String> {
-    let mut spec = EngineSpec::new(&model.path);
+fn spec(model: &LocalModel, path: &Path) -> Result<EngineSpec, String> {
+    let mut spec = EngineSpec::new(path);
     spec.prefix_cache = PREFIX_CACHE;
     spec.threads = model.threads.and_then(NonZeroU32::new);
     spec.cpus.clone_from(&model.cpus);
@@ -141,7 +157,10 @@ fn environment(model: &LocalModel) -> Vec<(OsString, OsString)> {
 fn queue(model: &LocalModel) -> QueueSettings {
     QueueSettings {
         waiting: model.queue,
-        slots: (model.served.as_ref()).map_or(NonZeroU32::MIN, ServedModel::slots),
+        slots: match &model.source {
+            ModelSource::Served(served) => served.slots(),
+            ModelSource::Files(_) | ModelSource::Hub(_) => NonZeroU32::MIN,
+        },
         ..QueueSettings::default()
     }
 }

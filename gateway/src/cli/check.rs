@@ -9,7 +9,7 @@ use router_policies::{Action, Certificate, Egress, ModelRef, Pin, RiskTarget, Ro
 
 use super::diff::{self, Diff};
 use super::{Failure, models, say};
-use crate::config::{Config, ServedModel};
+use crate::config::{Config, ModelSource, ServedModel};
 use crate::learning::load_certificates;
 use crate::ledger::LedgerUrl;
 
@@ -86,7 +86,10 @@ fn check(path: &Path) -> Result<(), Failure> {
 /// Small models that compute elsewhere.
 fn served(config: &Config) -> impl Iterator<Item = (&str, &ServedModel)> {
     let models = config.models.iter();
-    models.filter_map(|(name, model)| Some((name.as_str(), model.served.as_ref()?)))
+    models.filter_map(|(name, model)| match &model.source {
+        ModelSource::Served(served) => Some((name.as_str(), served)),
+        ModelSource::Files(_) | ModelSource::Hub(_) => None,
+    })
 }
 
 /// Which route may send requests to which host.

@@ -2,27 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use router_policies::{Api, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
 
-use super::document::{
-    Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
-};
+use super::document::{Document, KeyDocument, LimitsDocument, PriceDocument, UpstreamDocument};
 use super::problem::Problem;
-use super::{ByteSize, Config, Cpus, Limits, LocalModel, Outside, Site, secret};
+use super::{Config, Limits, Outside, Site, secret};
 use crate::auth::{ANONYMOUS, KeyHash, KeyRing, Principal};
-use crate::hub::HubModel;
-use crate::ledger::{Catalog, LedgerUrl, LocalRate, Rates, Usd};
+use crate::ledger::{Catalog, LedgerUrl, Rates, Usd};
 use crate::upstream::{Patience, UpstreamSettings};
 
 const LISTEN: &str = "127.0.0.1:8080";
 const LEDGER: &str = "sqlite:smallfirst.db";
 const CERTIFICATES: &str = "certificates";
-const QUEUE: u32 = 32;
-const SHORTEST_STALL: Duration = Duration::from_secs(1);
 /// The APIs that clients can ask.
 const SERVED: [Api; 1] = [Api::ChatCompletions];
 
@@ -165,95 +160,8 @@ impl Builder<'_> {
         KeyRing::new(keys)
     }
 
-    fn models(
-        &mut self,
-        documents: BTreeMap<String, ModelDocument>,
-    ) -> BTreeMap<String, LocalModel> {
-        let mut models = BTreeMap::new();
-        for (name, document) in documents {
-            let key = format!("models.{name}");
-            let hub = self.hub(&key, &document);
-            let served = self.served(&key, &document);
-            let path = self.model_path(&key, &document);
-            if document.threads == Some(0) {
-                self.problem(
-                    format!("{key}.threads"),
-                    "must be at least 1; leave it out to use all cores",
-                );
-            }
-            let stall_after = document.stall_after.map(Duration::from);
-            if stall_after.is_some_and(|time| time < SHORTEST_STALL) {
-                let text = "must be at least 1s; a busy machine answers late";
-                self.problem(format!("{key}.stall_after"), text);
-            }
-            let rate = self.usd(format!("{key}.cost_per_hour"), &document.cost_per_hour);
-            models.insert(
-                name,
-                LocalModel {
-                    path,
-                    hub,
-                    served,
-                    quantization: document.quantization,
-                    threads: document.threads,
-                    cpus: Cpus::all(document.cpus),
-                    memory_limit: document.memory_limit.map(ByteSize::bytes),
-                    stall_after,
-                    queue: document.queue.unwrap_or(QUEUE),
-                    rate: LocalRate { per_hour: rate },
-                },
-            );
-        }
-        models
-    }
-
-    /// The model on the hub that a `path` names.
-    fn hub(&mut self, key: &str, document: &ModelDocument) -> Option<HubModel> {
-        let Some(named) = document.path.as_deref().and_then(HubModel::of_path) else {
-            if document.revision.is_some() {
-                let text = "is for models of the hub; leave it out, or write `path: hf:...`";
-                self.problem(format!("{key}.revision"), text);
-            }
-            return None;
-        };
-        let model = self.noted(format!("{key}.path"), named)?;
-        Some(match &document.revision {
-            Some(revision) => model.at(revision),
-            None => model,
-        })
-    }
-
-    /// Where a model is loaded from: as written where it comes from the hub, empty where it is served.
-    fn model_path(&mut self, key: &str, document: &ModelDocument) -> PathBuf {
-        let written = match (&document.path, &document.served) {
-            (Some(path), None) => path,
-            (None, Some(_)) => return PathBuf::new(),
-            (None, None) => {
-                self.problem(key, "needs `path`, to be loaded here, or `served`");
-                return PathBuf::new();
-            }
-            (Some(_), Some(_)) => {
-                let text =
-                    "a model is loaded here or served, not both; leave out `path` or `served`";
-                self.problem(format!("{key}.path"), text);
-                return PathBuf::new();
-            }
-        };
-        if HubModel::of_path(written).is_some() {
-            return PathBuf::from(written);
-        }
-        let path = self.folder.join(written);
-        if self.outside == Outside::Required && !path.exists() {
-            let text = format!(
-                "`{}` does not exist; write a file or folder, from the folder of this file on",
-                path.display()
-            );
-            self.problem(format!("{key}.path"), text);
-        }
-        path
-    }
-
     /// An amount, or zero with a noted problem (the problem keeps the configuration from being used).
-    fn usd(&mut self, key: impl Into<String>, text: &str) -> Usd {
+    pub(super) fn usd(&mut self, key: impl Into<String>, text: &str) -> Usd {
         let amount = Usd::from_str(text).ok().filter(|amount| *amount >= Usd::ZERO).ok_or_else(|| {
             format!("`{text}` is not an amount in USD; write a plain decimal number in quotes, like \"0.05\"")
         });

@@ -43,27 +43,9 @@ impl Builder<'_> {
     /// The served model of `models.NAME`, if it is one; keys that only a loaded model has are noted as problems.
     pub(super) fn served(&mut self, key: &str, document: &ModelDocument) -> Option<ServedModel> {
         let served = document.served.as_ref()?;
-        let loading = [
-            ("quantization", document.quantization.is_some()),
-            ("threads", document.threads.is_some()),
-        ];
-        for (name, _) in loading.iter().filter(|(_, given)| *given) {
-            let text = "belongs to a model that is loaded here; a served one has it in its server";
-            self.problem(format!("{key}.{name}"), text);
-        }
+        self.nothing_of_loading(key, document);
         let key = format!("{key}.served");
-        let bases = served.endpoints.iter().enumerate();
-        let endpoints: Vec<_> = bases
-            .filter_map(|(index, text)| {
-                self.noted(format!("{key}.endpoints[{index}]"), base_url(text))
-            })
-            .collect();
-        if served.endpoints.is_empty() {
-            self.problem(
-                format!("{key}.endpoints"),
-                "is empty; name at least one server",
-            );
-        }
+        let endpoints = self.endpoints(&key, served);
         let secret = served.key.as_ref().and_then(|text| {
             let found = match self.outside {
                 Outside::Required => secret::secret(text, self.folder),
@@ -71,25 +53,48 @@ impl Builder<'_> {
             };
             self.noted(format!("{key}.key"), found)
         });
-        let positive = |name: &str, value: Option<u32>| match value {
-            Some(0) => Err(format!("{key}.{name}")),
-            value => Ok(value.and_then(NonZeroU32::new)),
-        };
-        let (context, parallel) = (
-            positive("context", served.context),
-            positive("parallel", served.parallel),
-        );
-        for place in [&context, &parallel]
-            .into_iter()
-            .filter_map(|value| value.as_ref().err())
-        {
-            self.problem(place.as_str(), "must be at least 1");
-        }
-        let usual = NonZeroU32::new(PARALLEL).unwrap_or(NonZeroU32::MIN);
+        let context = self.positive(format!("{key}.context"), served.context);
+        let parallel = self.positive(format!("{key}.parallel"), served.parallel);
         Some(ServedModel {
-            settings: settings(served, endpoints, secret, context.ok().flatten()),
-            parallel: parallel.ok().flatten().unwrap_or(usual),
+            settings: settings(served, endpoints, secret, context),
+            parallel: parallel
+                .or(NonZeroU32::new(PARALLEL))
+                .unwrap_or(NonZeroU32::MIN),
         })
+    }
+
+    fn nothing_of_loading(&mut self, key: &str, document: &ModelDocument) {
+        let loading = [
+            ("quantization", document.quantization.is_some()),
+            ("threads", document.threads.is_some()),
+            ("cpus", !document.cpus.is_empty()),
+            ("memory_limit", document.memory_limit.is_some()),
+            ("stall_after", document.stall_after.is_some()),
+        ];
+        for (name, _) in loading.into_iter().filter(|(_, given)| *given) {
+            let text = "belongs to a model that is loaded here; a served one has it in its server";
+            self.problem(format!("{key}.{name}"), text);
+        }
+    }
+
+    fn endpoints(&mut self, key: &str, served: &ServedDocument) -> Vec<reqwest::Url> {
+        if served.endpoints.is_empty() {
+            let text = "is empty; name at least one server";
+            self.problem(format!("{key}.endpoints"), text);
+        }
+        let bases = served.endpoints.iter().enumerate();
+        bases
+            .filter_map(|(index, text)| {
+                self.noted(format!("{key}.endpoints[{index}]"), base_url(text))
+            })
+            .collect()
+    }
+
+    fn positive(&mut self, key: String, value: Option<u32>) -> Option<NonZeroU32> {
+        if value == Some(0) {
+            self.problem(key, "must be at least 1");
+        }
+        value.and_then(NonZeroU32::new)
     }
 }
 

@@ -7,7 +7,7 @@ use local_engine::inspect::{Inspection, Wanted, inspect};
 use local_engine::machine;
 
 use super::check::fit;
-use crate::config::{Config, ConfigError, Problem};
+use crate::config::{Config, ConfigError, ModelSource, Problem};
 use crate::engines::quantization;
 
 /// Lines with what to know about the models of `config`, which was read from `file`.
@@ -18,10 +18,11 @@ pub(in crate::cli) fn look(config: &Config, file: &Path) -> Result<Vec<String>, 
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     for (name, model) in &config.models {
         let key = |part: &str| format!("models.{name}.{part}");
-        if model.hub.is_some() {
+        // The others have no headers here to be read.
+        let ModelSource::Files(path) = &model.source else {
             continue;
-        }
-        let mut wanted = Wanted::new(&model.path);
+        };
+        let mut wanted = Wanted::new(path);
         if wanted.built.is_empty() {
             // A build without engines is for looking at policies; it says what the others would do.
             wanted.built = Adapter::ALL.to_vec();
@@ -85,6 +86,13 @@ mod tests {
     fn a_model_that_loads_is_no_problem() {
         let entry = format!("  small: {{ path: {BUNDLED}, cost_per_hour: \"1\" }}\n");
         assert_eq!(checked(&entry), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_served_model_has_no_files_to_look_at() {
+        let entry = "  small:\n    served: { dialect: vllm, endpoints: [\"http://127.0.0.1:9/v1\"], model: q }\n    \
+                     cost_per_hour: \"1\"\n";
+        assert_eq!(checked(entry), Ok(Vec::new()));
     }
 
     #[test]
