@@ -25,21 +25,18 @@ mod gguf;
 mod loading;
 #[path = "llama/lora.rs"]
 mod lora;
+#[path = "gguf/paris.rs"]
+mod paris;
 #[path = "gguf/random.rs"]
 mod random;
 #[path = "llama/reuse.rs"]
 mod reuse;
 
-use chain::{Chain, END};
+use chain::Chain;
 use gguf::{Format, Gguf};
+use paris::{REPLY, assert_golden, paris};
 
-const REPLY: &str = "Parisé";
-const PROBABILITIES: [f64; 7] = [0.97, 0.90, 0.60, 0.97, 0.97, 0.99, 0.99];
 const DEADLINE: Duration = Duration::from_secs(60);
-
-fn paris() -> Chain {
-    Chain::saying(REPLY, &PROBABILITIES)
-}
 
 fn job(content: &str) -> Job {
     Job::greedy(vec![message("user", content)], 32)
@@ -111,36 +108,6 @@ fn failure(end: Event) -> EngineError {
     match end {
         Event::Failed(error) => error,
         other => panic!("no failure: {other:?}"),
-    }
-}
-
-/// Statistics of the greedy answer, from the table of probabilities, within `tolerance` nats.
-fn assert_golden(chain: &Chain, tokens: &[Token], tolerance: f64) {
-    let ids: Vec<_> = tokens.iter().map(|token| token.id).collect();
-    let expected: Vec<_> = REPLY.bytes().map(u32::from).chain([END]).collect();
-    assert_eq!(ids, expected);
-    let mut current = u32::from(b'\n');
-    for token in tokens {
-        let row: Vec<f64> = (0..chain::VOCABULARY)
-            .map(|next| chain.p(current, next))
-            .collect();
-        let logprob = chain.p(current, token.id).ln();
-        let others = (0..chain::VOCABULARY).filter(|next| *next != token.id);
-        let other = others
-            .map(|next| chain.p(current, next))
-            .fold(0.0, f64::max);
-        let entropy: f64 = -row.iter().map(|p| p * p.ln()).sum::<f64>();
-        let close = |ours: f32, exact: f64, tolerance: f64| {
-            assert!(
-                (f64::from(ours) - exact).abs() < tolerance,
-                "{token:?}: {exact}"
-            );
-        };
-        close(token.stats.logprob, logprob, tolerance);
-        close(token.stats.margin, logprob - other.ln(), tolerance * 4.0);
-        close(token.stats.entropy, entropy, tolerance * 4.0);
-        assert!((token.stats.legal_mass - 1.0).abs() < 1e-6 && !token.stats.forced);
-        current = token.id;
     }
 }
 

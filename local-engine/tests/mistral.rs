@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use candle_core::quantized::GgmlDType;
 use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
@@ -15,23 +14,24 @@ use local_engine::{
 };
 use tempfile::TempDir;
 
+#[path = "gguf/chain.rs"]
+mod chain;
 #[path = "mistral/checkpoint.rs"]
 mod checkpoint;
+#[path = "gguf/file.rs"]
+#[expect(dead_code, reason = "other tests write more kinds of values")]
+mod gguf;
 #[path = "mistral/loading.rs"]
 mod loading;
+#[path = "gguf/paris.rs"]
+mod paris;
 #[path = "tiny/side.rs"]
 mod side;
 
 use checkpoint::Chain;
-use side::END;
+use paris::{REPLY, assert_golden, paris};
 
-const REPLY: &str = "Parisé";
-const PROBABILITIES: [f64; 7] = [0.97, 0.90, 0.60, 0.97, 0.97, 0.99, 0.99];
 const DEADLINE: Duration = Duration::from_secs(60);
-
-fn paris() -> Chain {
-    Chain::saying(REPLY, &PROBABILITIES)
-}
 
 fn job(content: &str) -> Job {
     Job::greedy(vec![Message::user(content)], 32)
@@ -83,40 +83,6 @@ fn failure(end: Event) -> EngineError {
     match end {
         Event::Failed(error) => error,
         other => panic!("no failure: {other:?}"),
-    }
-}
-
-/// Statistics of the greedy answer, from the table of probabilities, within `tolerance` nats.
-fn assert_golden(chain: &Chain, tokens: &[Token], tolerance: f64) {
-    let ids: Vec<_> = tokens.iter().map(|token| token.id).collect();
-    let expected: Vec<_> = REPLY.bytes().map(u32::from).chain([END]).collect();
-    assert_eq!(ids, expected);
-    let mut current = u32::from(b'\n');
-    for token in tokens {
-        let row: Vec<f64> = (0..side::VOCABULARY)
-            .map(|next| chain.p(current, next))
-            .collect();
-        let logprob = chain.p(current, token.id).ln();
-        let others = (0..side::VOCABULARY).filter(|next| *next != token.id);
-        let other = others
-            .map(|next| chain.p(current, next))
-            .fold(0.0, f64::max);
-        let entropy: f64 = -row.iter().map(|p| p * p.ln()).sum::<f64>();
-        let off = |ours: f32, exact: f64| (f64::from(ours) - exact).abs();
-        assert!(
-            off(token.stats.logprob, logprob) < tolerance,
-            "{token:?} {logprob}"
-        );
-        assert!(
-            off(token.stats.margin, logprob - other.ln()) < tolerance * 4.0,
-            "{token:?}"
-        );
-        assert!(
-            off(token.stats.entropy, entropy) < tolerance * 4.0,
-            "{token:?} {entropy}"
-        );
-        assert!(off(token.stats.legal_mass, 1.0) < 1e-6 && !token.stats.forced);
-        current = token.id;
     }
 }
 
@@ -221,7 +187,7 @@ fn child_main() {
 #[tokio::test]
 async fn the_same_in_a_worker_process() {
     let (chain, folder) = (paris(), tempfile::tempdir().unwrap());
-    chain.write_gguf(folder.path(), GgmlDType::F32);
+    chain.write_gguf(folder.path(), gguf::Format::F32);
     let spec = EngineSpec {
         threads: "1".parse().ok(),
         ..EngineSpec::new(folder.path())

@@ -51,36 +51,28 @@ enum Seen {
     There(Features),
 }
 
+/// Escalates for a reason that is none of the draft's.
+fn unjudged(reason: Reason) -> LocalResult {
+    LocalResult::Escalate(Escalation {
+        reason,
+        confidence: None,
+        judged: None,
+    })
+}
+
 impl Exchange {
     /// Makes and judges a draft, unless it is `overtaken` before its end.
     pub(super) async fn attempt_local(&self, overtaken: &CancellationToken) -> LocalResult {
-        let escalate = |reason| {
-            LocalResult::Escalate(Escalation {
-                reason,
-                confidence: None,
-                judged: None,
-            })
-        };
         let (plan, engine, judging) = match self.drafter() {
             Ok(drafter) => drafter,
-            Err(reason) => return escalate(reason),
+            Err(reason) => return unjudged(reason),
         };
         let first = self.app.learning().client(&plan.model);
         let guard = self
             .account
             .begin(local_plan(&self.snapshot, plan, Engine::Local));
         let shape = shape_for(&self.request, plan);
-        let mut run = Run::begin(Task {
-            engine,
-            shape: &shape,
-            job: Job {
-                tenant: Some(self.principal.name.as_str().into()),
-                ..job_for(&self.request, plan)
-            },
-            deadline: plan.deadline,
-            commit: self.route.commit,
-            overtaken: overtaken.clone(),
-        });
+        let mut run = Run::begin(self.task(plan, engine, &shape, overtaken));
         let (judge, given_up) = judging.watch();
         let commits_after = self.commits_after(&shape);
         let look = |signals: &Signals| {
@@ -114,18 +106,35 @@ impl Exchange {
                 judging.count_stopped(self.audits_open());
                 let end = end_of(AttemptOutcome::Discarded, &usage, usage.busy, None);
                 guard.finish(end).await;
-                escalate(Reason::Hedged)
+                unjudged(Reason::Hedged)
             }
             Err(none) => {
-                let end = end_of(
-                    AttemptOutcome::Failed,
-                    &EngineUsage::default(),
-                    guard.elapsed(),
-                    Some(none.error),
-                );
+                let (usage, busy) = (EngineUsage::default(), guard.elapsed());
+                let end = end_of(AttemptOutcome::Failed, &usage, busy, Some(none.error));
                 guard.finish(end).await;
-                escalate(none.reason)
+                unjudged(none.reason)
             }
+        }
+    }
+
+    /// What a client's draft is made from.
+    fn task<'a>(
+        &self,
+        plan: &LocalPlan,
+        engine: &'a Arc<dyn LocalEngine>,
+        shape: &'a Shape,
+        overtaken: &CancellationToken,
+    ) -> Task<'a> {
+        Task {
+            engine,
+            shape,
+            job: Job {
+                tenant: Some(self.principal.name.as_str().into()),
+                ..job_for(&self.request, plan)
+            },
+            deadline: plan.deadline,
+            commit: self.route.commit,
+            overtaken: overtaken.clone(),
         }
     }
 

@@ -13,9 +13,9 @@ use crate::gguf::{Format, Gguf, Value, byte_vocabulary};
 /// Byte tokens, then special ones.
 pub(crate) const VOCABULARY: u32 = 272;
 pub(crate) const END: u32 = 258;
-const WIDTH: usize = 512;
-const HEAD: usize = 64;
-const INNER: usize = 256;
+pub(crate) const WIDTH: usize = 512;
+pub(crate) const HEAD: usize = 64;
+pub(crate) const INNER: usize = 256;
 
 const TEMPLATE: &str = "{%- for m in messages -%}\
     {%- if m.role == 'tool' -%}{{ raise_exception('no tools here') }}{%- endif -%}\

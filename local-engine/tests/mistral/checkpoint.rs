@@ -1,62 +1,16 @@
-//! Tiny checkpoints with probabilities that are known beforehand.
-//!
-//! One Llama layer whose attention and feed-forward weights are zero leaves the residual a one-hot vector of
-//! the current token; after the final norm the output matrix sees `sqrt(WIDTH)` at one place. So its
-//! columns hold `ln p(next | current) / sqrt(WIDTH)`, and the model is a table of probabilities.
+//! The chain of known probabilities (`gguf/chain.rs`) as the folders that mistralrs reads.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use candle_core::quantized::gguf_file::{self, Value};
-use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Tensor};
 use serde_json::json;
 
-use crate::side::{END, VOCABULARY, write_side, write_tensors};
-
-const WIDTH: usize = 512;
-const HEAD: usize = 64;
-
-/// `p(next | current)`; what a token's entries leave over is spread evenly over the other tokens.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Chain(HashMap<u32, Vec<(u32, f64)>>);
+pub(crate) use crate::chain::Chain;
+use crate::chain::{END, HEAD, INNER, VOCABULARY, WIDTH};
+use crate::gguf::Format;
+use crate::side::{write_side, write_tensors};
 
 impl Chain {
-    /// After the prompt's last line break it says `reply` with the given probabilities, then ends with 0.97.
-    pub(crate) fn saying(reply: &str, probabilities: &[f64]) -> Self {
-        let mut chain = HashMap::new();
-        let mut current = u32::from(b'\n');
-        for (byte, p) in reply.bytes().zip(probabilities) {
-            chain.insert(
-                current,
-                vec![(byte.into(), *p), (b'X'.into(), (1.0 - p) * 0.8)],
-            );
-            current = byte.into();
-        }
-        chain.insert(current, vec![(END, 0.97)]);
-        Self(chain)
-    }
-
-    /// Says `a` for ever.
-    pub(crate) fn endless() -> Self {
-        let a = u32::from(b'a');
-        Self(HashMap::from([
-            (u32::from(b'\n'), vec![(a, 0.99)]),
-            (a, vec![(a, 0.99)]),
-        ]))
-    }
-
-    pub(crate) fn p(&self, current: u32, next: u32) -> f64 {
-        let usual = vec![(END, 0.5)];
-        let row = self.0.get(&current).unwrap_or(&usual);
-        if let Some((_, p)) = row.iter().find(|(token, _)| *token == next) {
-            return *p;
-        }
-        let left = 1.0 - row.iter().map(|(_, p)| p).sum::<f64>();
-        left / (f64::from(VOCABULARY) - f64::from(u32::try_from(row.len()).unwrap()))
-    }
-
     fn tensors(&self) -> Vec<(&'static str, Vec<usize>, Vec<f32>)> {
         let tokens = usize::try_from(VOCABULARY).unwrap();
         let mut embedding = vec![0.0; tokens * WIDTH];
@@ -101,32 +55,9 @@ impl Chain {
     }
 
     /// Writes a folder with `model.gguf`.
-    pub(crate) fn write_gguf(&self, folder: &Path, format: GgmlDType) {
+    pub(crate) fn write_gguf(&self, folder: &Path, format: Format) {
         write_side(folder);
-        let tensors: Vec<_> = self
-            .tensors()
-            .into_iter()
-            .map(|(name, shape, values)| {
-                let kept = if shape.len() == 1 {
-                    GgmlDType::F32
-                } else {
-                    format
-                };
-                let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
-                (gguf_name(name), QTensor::quantize(&tensor, kept).unwrap())
-            })
-            .collect();
-        let tensors: Vec<_> = tensors
-            .iter()
-            .map(|(name, tensor)| (*name, tensor))
-            .collect();
-        let metadata = metadata();
-        let metadata: Vec<_> = metadata
-            .iter()
-            .map(|(name, value)| (*name, value))
-            .collect();
-        let mut file = fs::File::create(folder.join("model.gguf")).unwrap();
-        gguf_file::write(&mut file, &metadata, &tensors).unwrap();
+        self.gguf(format).write(&folder.join("model.gguf")).unwrap();
     }
 }
 
@@ -145,44 +76,12 @@ fn safetensors_name(name: &str) -> String {
     }
 }
 
-fn gguf_name(name: &str) -> &'static str {
-    match name {
-        "q_proj" => "blk.0.attn_q.weight",
-        "k_proj" => "blk.0.attn_k.weight",
-        "v_proj" => "blk.0.attn_v.weight",
-        "o_proj" => "blk.0.attn_output.weight",
-        "gate_proj" => "blk.0.ffn_gate.weight",
-        "up_proj" => "blk.0.ffn_up.weight",
-        "down_proj" => "blk.0.ffn_down.weight",
-        "input_layernorm" => "blk.0.attn_norm.weight",
-        "post_attention_layernorm" => "blk.0.ffn_norm.weight",
-        "norm" => "output_norm.weight",
-        "embed_tokens" => "token_embd.weight",
-        _ => "output.weight",
-    }
-}
-
 pub(crate) fn config() -> serde_json::Value {
     json!({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "float32",
-        "hidden_act": "silu", "hidden_size": WIDTH, "intermediate_size": 256, "vocab_size": VOCABULARY,
+        "hidden_act": "silu", "hidden_size": WIDTH, "intermediate_size": INNER, "vocab_size": VOCABULARY,
         "num_hidden_layers": 1, "num_attention_heads": 8, "num_key_value_heads": 1,
         "rms_norm_eps": 1e-12, "rope_theta": 10000.0, "max_position_embeddings": 2048,
         "tie_word_embeddings": false, "bos_token_id": 256, "eos_token_id": END,
     })
-}
-
-fn metadata() -> Vec<(&'static str, Value)> {
-    vec![
-        ("general.architecture", Value::String("llama".to_owned())),
-        ("llama.context_length", Value::U32(2048)),
-        ("llama.embedding_length", Value::U32(512)),
-        ("llama.block_count", Value::U32(1)),
-        ("llama.feed_forward_length", Value::U32(256)),
-        ("llama.attention.head_count", Value::U32(8)),
-        ("llama.attention.head_count_kv", Value::U32(1)),
-        ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-12)),
-        ("llama.rope.dimension_count", Value::U32(64)),
-        ("tokenizer.ggml.eos_token_id", Value::U32(END)),
-    ]
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::quantized::GgmlDType;
 use local_engine::mistral::Mistral;
 use local_engine::{
     Constraint, EngineError, EngineSpec, Event, FinishReason, Job, LocalEngine, Message,
@@ -11,6 +10,7 @@ use local_engine::{
 };
 
 use crate::checkpoint;
+use crate::gguf::Format;
 use crate::{assert_golden, job, load, paris, play, text};
 
 async fn refused(path: &Path) -> String {
@@ -31,10 +31,7 @@ async fn quantized_while_loading_it_stays_near() {
 
 #[tokio::test]
 async fn a_gguf_answers_alike() {
-    for (format, name, tolerance) in [
-        (GgmlDType::F32, "f32", 1e-4),
-        (GgmlDType::Q8_0, "q8_0", 0.05),
-    ] {
+    for (format, name, tolerance) in [(Format::F32, "f32", 1e-4), (Format::Q8_0, "q8_0", 0.05)] {
         let (chain, folder) = (paris(), tempfile::tempdir().unwrap());
         chain.write_gguf(folder.path(), format);
         let engine = load(&folder, None).await;
@@ -73,7 +70,7 @@ async fn broken_files_are_refused_with_a_mend() {
             .await
             .contains("neither a *.gguf nor a *.safetensors")
     );
-    paris().write_gguf(path, GgmlDType::F32);
+    paris().write_gguf(path, Format::F32);
     let intact = std::fs::read(path.join("model.gguf")).unwrap();
     let write = |bytes: &[u8]| std::fs::write(path.join("model.gguf"), bytes).unwrap();
 

@@ -10,6 +10,10 @@ const LACKS: &[(Capability, &str)] = &[
     (Capability::Regex, "it knows closed lists only"),
     (Capability::Json, "it knows closed lists only"),
     (Capability::JsonSchema, "it knows closed lists only"),
+    (
+        Capability::Embeddings,
+        "the chain's file declares no pooling",
+    ),
     (Capability::Death, "it lives in the process of the test"),
 ];
 

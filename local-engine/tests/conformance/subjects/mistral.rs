@@ -3,7 +3,6 @@ use std::sync::Arc;
 use local_engine::EngineSpec;
 use local_engine::mistral::Mistral;
 
-use crate::checkpoint::Chain;
 use crate::suite::{Capability, Made, Subject};
 
 const LACKS: &[(Capability, &str)] = &[
@@ -20,11 +19,7 @@ const LACKS: &[(Capability, &str)] = &[
 pub(crate) fn mistral() -> Subject {
     Subject::new("mistral", LACKS, |setup| async move {
         let folder = tempfile::tempdir().unwrap();
-        let course = setup.model.course();
-        let chain = course.map_or_else(Chain::endless, |(reply, probabilities)| {
-            Chain::saying(reply, probabilities)
-        });
-        chain.write_safetensors(folder.path());
+        setup.model.chain().write_safetensors(folder.path());
         let engine = Mistral::load(EngineSpec {
             context_limit: setup.context,
             ..EngineSpec::new(folder.path())
