@@ -6,7 +6,7 @@
 
 #[path = "../gguf/chain.rs"]
 #[cfg_attr(
-    not(feature = "llama-cpp"),
+    not(any(feature = "llama-cpp", feature = "mistral")),
     expect(dead_code, reason = "only its probabilities are used")
 )]
 mod chain;
