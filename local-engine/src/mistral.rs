@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -23,7 +23,6 @@ use crate::decode::{Plan, Trie};
 use crate::engine::{Estimate, Event, Generation, Health, LocalEngine, ModelInfo};
 use crate::error::EngineError;
 use crate::job::{Job, Message};
-use crate::rates::Rates;
 use crate::relay::{self, Relay};
 use crate::spec::EngineSpec;
 use crate::watch::Watch;
@@ -33,7 +32,7 @@ mod config;
 mod probe;
 mod text;
 
-use probe::Probe;
+use probe::{Meter, Probe};
 use text::Text;
 
 /// A model in this process.
@@ -64,9 +63,8 @@ impl Mistral {
             stop_token: loaded.stop_token,
             stall_after,
             turn: Semaphore::new(1),
-            rates: Mutex::default(),
             condemned: Mutex::default(),
-            steps: Arc::default(),
+            meter: Arc::default(),
         };
         Ok(Self {
             engine: Arc::new(engine),
@@ -76,7 +74,7 @@ impl Mistral {
     /// Forward passes since the model was loaded; a prompt counts as one.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.engine.steps.load(Ordering::Acquire)
+        self.engine.meter.steps.load(Ordering::Acquire)
     }
 }
 
@@ -106,6 +104,7 @@ impl LocalEngine for Mistral {
     fn estimate(&self, prompt_tokens: u32) -> Estimate {
         let prefill = self
             .engine
+            .meter
             .rates
             .lock()
             .prefill(prompt_tokens)
@@ -132,10 +131,9 @@ struct Engine {
     stall_after: Duration,
     /// One job at a time: the engine would starve the longer one of two.
     turn: Semaphore,
-    rates: Mutex<Rates>,
     /// Why nothing more is to be expected.
     condemned: Mutex<Option<String>>,
-    steps: Arc<AtomicU64>,
+    meter: Arc<Meter>,
 }
 
 /// A job in the engine's terms.
@@ -189,7 +187,7 @@ impl Engine {
             prompt_tokens,
             self.stop_token,
             events.clone(),
-            Arc::clone(&self.steps),
+            Arc::clone(&self.meter),
         ));
         self.follow(prompt, max_tokens, probe).await
     }
@@ -229,9 +227,6 @@ impl Engine {
                 }
                 Err(_) => {}
             }
-        }
-        if let Some((tokens, took)) = probe.prefill() {
-            self.rates.lock().prefilled(tokens, took);
         }
         match complaint {
             _ if probe.ended() => Ok(()),

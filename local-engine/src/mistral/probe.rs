@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use candle_core::{Result, Tensor};
 use mistralrs::CustomLogitsProcessor;
@@ -16,13 +16,20 @@ use crate::decode::{Plan, Stepper};
 use crate::engine::{Event, FinishReason, Usage};
 use crate::error::EngineError;
 use crate::job::Sampling;
+use crate::rates::Rates;
 
 /// Follows one job through the engine.
 pub(super) struct Probe {
     state: Mutex<State>,
     steps: AtomicU32,
-    /// Steps of all jobs.
-    total: Arc<AtomicU64>,
+    meter: Arc<Meter>,
+}
+
+/// What all jobs of a model add up to.
+#[derive(Default)]
+pub(super) struct Meter {
+    pub(super) steps: AtomicU64,
+    pub(super) rates: Mutex<Rates>,
 }
 
 struct State {
@@ -32,7 +39,7 @@ struct State {
     sent: Instant,
     /// Makes the engine stop at once.
     stop_token: u32,
-    prefill: Option<Duration>,
+    meter: Arc<Meter>,
     /// Length of the context that was answered last, and the answer.
     last: Option<(usize, u32)>,
     ended: bool,
@@ -46,7 +53,7 @@ impl Probe {
         prompt_tokens: u32,
         stop_token: u32,
         events: mpsc::Sender<Event>,
-        total: Arc<AtomicU64>,
+        meter: Arc<Meter>,
     ) -> Self {
         let draws = match plan.sampling {
             Sampling::Random {
@@ -61,26 +68,20 @@ impl Probe {
             prompt_tokens,
             sent: Instant::now(),
             stop_token,
-            prefill: None,
+            meter: Arc::clone(&meter),
             last: None,
             ended: false,
         };
         Self {
             state: Mutex::new(state),
             steps: AtomicU32::new(0),
-            total,
+            meter,
         }
     }
 
     /// Steps that the engine has taken.
     pub(super) fn steps(&self) -> u32 {
         self.steps.load(Ordering::Acquire)
-    }
-
-    /// Tokens of the prompt, and the time it took to read them.
-    pub(super) fn prefill(&self) -> Option<(u32, Duration)> {
-        let state = self.state.lock();
-        state.prefill.map(|took| (state.prompt_tokens, took))
     }
 
     /// Whether the last event is out, or nobody reads any more.
@@ -92,7 +93,7 @@ impl Probe {
 impl CustomLogitsProcessor for Probe {
     fn apply(&self, logits: &Tensor, context: &[u32]) -> Result<Tensor> {
         self.steps.fetch_add(1, Ordering::AcqRel);
-        self.total.fetch_add(1, Ordering::AcqRel);
+        self.meter.steps.fetch_add(1, Ordering::AcqRel);
         let values = logits.to_vec1::<f32>()?;
         let token = self.state.lock().choose(&values, context.len());
         only(token, logits)
@@ -132,7 +133,8 @@ impl State {
         }
         if self.stepper.chosen() == 0 {
             let (prompt_tokens, took) = (self.prompt_tokens, self.sent.elapsed());
-            self.prefill = Some(took);
+            // Before the event: who has read it may count on the estimate.
+            self.meter.rates.lock().prefilled(prompt_tokens, took);
             self.emit(Event::Prefilled {
                 prompt_tokens,
                 reused_tokens: 0,
