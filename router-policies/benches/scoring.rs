@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use router_policies::{
     Answer, Assessment, Features, Finish, Judge, Marker, Probability, Proof, RiskTarget, Role,
-    Scorer, SharedScorer, Signals, TokenSignal, Trust, Verdict, certify, certify_on, check,
-    inspect, thresholds_in,
+    Scorer, Signals, TokenSignal, Trust, Verdict, certify, certify_on, check, inspect,
+    thresholds_in,
 };
 
 fn main() {
@@ -80,22 +80,10 @@ fn label_and_json() {
     }
 }
 
-/// What learning costs: one label at a time, and all at once.
+/// What learning costs.
 fn per_label() {
     println!("\nlearning, µs");
     let rows = labels(4000);
-    let mut shared = SharedScorer::new();
-    let mut next = rows.iter().cycle();
-    let observe = time(|| {
-        if let Some((features, bad)) = next.next() {
-            shared.observe("route", features, *bad);
-        }
-    });
-    println!("  SharedScorer::observe {observe:.2} a label");
-    println!(
-        "  SharedScorer::scorer_for {:.1}",
-        time(|| shared.scorer_for("route"))
-    );
     let mut first = None;
     for size in [250, 1000, 4000] {
         let cost = time(|| Scorer::fit(rows.get(..size).unwrap_or_default()).unwrap());

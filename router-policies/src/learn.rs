@@ -63,7 +63,7 @@ pub fn learn(rows: &[Labelled], target: &RiskTarget) -> Lesson {
     }
 }
 
-/// What `rows` prove about a scorer that none of them has taught, for example one that other routes have taught.
+/// What `rows` prove about a scorer that none of them has taught.
 pub fn prove<'a>(
     scorer: Scorer,
     rows: impl IntoIterator<Item = &'a Labelled>,

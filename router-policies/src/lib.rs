@@ -13,7 +13,7 @@
 //! 6. [`check`] rejects drafts that are wrong whatever the model thinks of them, [`inspect`] finds what makes them doubtful;
 //! 7. a [`Judge`] turns features into a confidence and a [`Verdict`], on the strength of a [`Certificate`];
 //! 8. labels collected on the way become a [`Scorer`] and a new certificate: [`learn()`], [`certify`]; while serving, a
-//!    [`SharedScorer`] learns from those of all routes.
+//!    [`Learner`] sees to both.
 
 mod certificate;
 mod checkpoint;
@@ -69,7 +69,7 @@ pub use risk::{
     Certified, Estimate, LiveProof, Proof, RiskTarget, TargetError, binomial_cdf, certify,
     certify_on, least_n, thresholds, thresholds_in, upper_bound,
 };
-pub use scorer::{Scorer, ScorerError, SharedScorer};
+pub use scorer::{Scorer, ScorerError};
 pub use signals::{
     FeatureError, Features, Finish, Marker, PromptSignal, Role, Signals, Soft, TokenSignal,
 };

@@ -6,10 +6,9 @@
 //! ```
 //!
 //! The traces are those of the example `record`. Each file is a route. Drafts that failed their checks are doubted most by
-//! every method; the upstream is taken to be always right. Learnt scorers never score a draft that they have seen: the fitted
-//! one is fitted to nine tenths and scores the last tenth, the shared one scores each draft before it learns from it, all
-//! files in turn. Intervals are 95 % over 500 bootstrap samples, those of differences paired. `--rules` compares ways to spend
-//! labels on fitting and on proving instead, on these drafts and on made-up ones.
+//! every method; the upstream is taken to be always right. A fitted scorer never scores a draft that it has seen: it is fitted
+//! to nine tenths and scores the last tenth. Intervals are 95 % over 500 bootstrap samples, those of differences paired.
+//! `--rules` compares ways to spend labels on fitting and on proving instead, on these drafts and on made-up ones.
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
 mod bootstrap;
@@ -20,9 +19,7 @@ use std::error::Error;
 
 use bootstrap::Resampled;
 use recorded::Recorded;
-use router_policies::{
-    Doubt, Outcome, Probability, Scorer, SharedScorer, expected_error, reliability,
-};
+use router_policies::{Doubt, Outcome, Probability, Scorer, expected_error, reliability};
 
 const FOLDS: usize = 10;
 
@@ -43,8 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if for_rules {
         return rules::compare(&files, &routes);
     }
-    let shared = progressive(&routes);
-    for ((file, rows), shared) in files.iter().zip(&routes).zip(shared) {
+    for (file, rows) in files.iter().zip(&routes) {
         let right = rows.iter().filter(|row| row.right).count();
         let invalid = rows.iter().filter(|row| !row.valid).count();
         println!(
@@ -55,12 +51,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             "  {:<26}{:<22}{:<22}{:<27}{:<8}",
             "", "AUROC", "APGR", "AUROC against product", "ECE"
         );
-        report(rows, &methods(rows, shared)?)?;
+        report(rows, &methods(rows)?)?;
     }
     Ok(())
 }
 
-fn methods(rows: &[Recorded], shared: Vec<Doubt>) -> Result<Vec<Method>, Box<dyn Error>> {
+fn methods(rows: &[Recorded]) -> Result<Vec<Method>, Box<dyn Error>> {
     let single = |name, logprob: fn(&Recorded) -> f64| Method {
         name,
         doubts: rows
@@ -79,10 +75,6 @@ fn methods(rows: &[Recorded], shared: Vec<Doubt>) -> Result<Vec<Method>, Box<dyn
         Method {
             name: "fitted to features",
             doubts: held_out(rows)?,
-        },
-        Method {
-            name: "shared, online",
-            doubts: shared,
         },
     ])
 }
@@ -104,33 +96,6 @@ fn held_out(rows: &[Recorded]) -> Result<Vec<Doubt>, Box<dyn Error>> {
         }
     }
     Ok(doubts)
-}
-
-/// Doubts by one scorer for all routes, each from before the draft's label was learnt. A frozen scorer is taken every 50 drafts
-/// of a route, as episodes do.
-fn progressive(routes: &[Vec<Recorded>]) -> Vec<Vec<Doubt>> {
-    const EPISODE: usize = 50;
-    let mut shared = SharedScorer::new();
-    let mut doubts: Vec<Vec<Doubt>> = routes.iter().map(|_| Vec::new()).collect();
-    let mut frozen: Vec<Scorer> = routes.iter().map(|_| Scorer::from_probability()).collect();
-    let longest = routes.iter().map(Vec::len).max().unwrap_or(0);
-    for index in 0..longest {
-        let state = doubts.iter_mut().zip(&mut frozen);
-        for ((route, rows), (doubts, frozen)) in routes.iter().enumerate().zip(state) {
-            let Some(row) = rows.get(index) else {
-                continue;
-            };
-            let route = route.to_string();
-            if index % EPISODE == 0 {
-                *frozen = shared.scorer_for(&route);
-            }
-            doubts.push(row.doubt(Doubt::from_p_bad(frozen.p_bad(&row.features))));
-            if row.valid {
-                shared.observe(&route, &row.features, !row.right);
-            }
-        }
-    }
-    doubts
 }
 
 fn report(rows: &[Recorded], methods: &[Method]) -> Result<(), Box<dyn Error>> {

@@ -1,47 +1,34 @@
 //! Which rule of learning serves most while the promise holds.
 
 use router_policies::{
-    Finish, Labelled, Lesson, Proof, RiskTarget, Role, Scorer, SharedScorer, Signals, TokenSignal,
-    learn, prove,
+    Finish, Labelled, Lesson, Proof, RiskTarget, Role, Scorer, Signals, TokenSignal, learn, prove,
 };
 
 use crate::bootstrap::{pick, uniform};
 use crate::recorded::Recorded;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-type Rule<'a> = (
+type Rule = (
     &'static str,
-    Box<dyn Fn(&[Labelled], &RiskTarget) -> Lesson + 'a>,
+    Box<dyn Fn(&[Labelled], &RiskTarget) -> Lesson>,
 );
 
 const RUNS: u32 = 200;
 const SIZES: [usize; 4] = [500, 1000, 2000, 4000];
 
-/// Drafts of one route, and a scorer that other routes have taught.
+/// Drafts of one route.
 struct Route {
     name: String,
     rows: Vec<Labelled>,
-    taught: Scorer,
 }
 
 /// Prints, for every rule and number of labels, how often the promise was broken, and the coverage.
 pub(crate) fn compare(files: &[String], routes: &[Vec<Recorded>]) -> Result<()> {
     let mut all: Vec<Route> = Vec::new();
-    for (index, (file, rows)) in files.iter().zip(routes).enumerate() {
-        let mut shared = SharedScorer::new();
-        for (other, rows) in routes
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != index)
-        {
-            for row in rows.iter().filter(|row| row.valid) {
-                shared.observe(&other.to_string(), &row.features, !row.right);
-            }
-        }
+    for (file, rows) in files.iter().zip(routes) {
         all.push(Route {
             name: file.clone(),
             rows: rows.iter().map(Recorded::labelled).collect(),
-            taught: shared.scorer_for("new"),
         });
     }
     for (name, margins) in [
@@ -49,11 +36,9 @@ pub(crate) fn compare(files: &[String], routes: &[Vec<Recorded>]) -> Result<()> 
         ("synthetic, margins tell more", true),
     ] {
         let rows = synthetic(20_000, margins);
-        let taught = SharedScorer::new().scorer_for("new");
         all.push(Route {
             name: name.to_owned(),
             rows,
-            taught,
         });
     }
     println!(
@@ -67,7 +52,7 @@ pub(crate) fn compare(files: &[String], routes: &[Vec<Recorded>]) -> Result<()> 
     Ok(())
 }
 
-fn rules(taught: &Scorer) -> Vec<Rule<'_>> {
+fn rules() -> Vec<Rule> {
     let spent = |every: usize, share: f64| {
         move |rows: &[Labelled], target: &RiskTarget| two_tests(rows, target, every, share)
     };
@@ -86,10 +71,6 @@ fn rules(taught: &Scorer) -> Vec<Rule<'_>> {
         ),
         ("best of two, 1/2, δ/2", Box::new(spent(2, 0.5))),
         ("best of two, 1/4, δ/2", Box::new(spent(4, 0.5))),
-        (
-            "taught by others",
-            Box::new(|rows, target| prove(taught.clone(), rows, target)),
-        ),
         ("learn()", Box::new(learn)),
     ]
 }
@@ -117,7 +98,7 @@ fn tabulate(route: &mut Route, target: &RiskTarget) {
             .map(|size| format!("{size:>16}"))
             .collect::<String>()
     );
-    let mut lines: Vec<String> = rules(&route.taught)
+    let mut lines: Vec<String> = rules()
         .iter()
         .map(|(name, _)| format!("  {name:<24}"))
         .collect();
@@ -127,7 +108,7 @@ fn tabulate(route: &mut Route, target: &RiskTarget) {
         for _ in 0..RUNS {
             draw(&mut route.rows, size, &mut random);
             let (sample, fresh) = route.rows.split_at(size);
-            for ((broken, coverage), (_, rule)) in tallies.iter_mut().zip(rules(&route.taught)) {
+            for ((broken, coverage), (_, rule)) in tallies.iter_mut().zip(rules()) {
                 let (accepted, losses) = served(&rule(sample, target), fresh);
                 *broken += u32::from(losses > target.max_regret().get());
                 *coverage += accepted;

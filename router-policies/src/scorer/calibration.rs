@@ -37,12 +37,6 @@ pub(crate) struct Step {
 const LEAST_SLOPE: f64 = 0.01;
 
 impl Calibration {
-    /// Scores are what they say.
-    pub(crate) const NONE: Self = Self::Platt {
-        slope: 1.0,
-        intercept: 0.0,
-    };
-
     /// Platt's sigmoid, with his smoothed targets, fitted to scores and labels of both kinds.
     pub(crate) fn platt(scored: &[(f64, bool)]) -> Result<Self, ScorerError> {
         let bad = real(count(scored.iter().filter(|(_, bad)| *bad).count()));

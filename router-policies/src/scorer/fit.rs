@@ -8,18 +8,16 @@ use crate::number::count;
 use crate::signals::Features;
 
 /// Fewest rows of each kind to learn from: with 5 folds, every fit then sees both kinds.
-pub(super) const LEAST_OF_EACH: u64 = 5;
+const LEAST_OF_EACH: u64 = 5;
 /// Folds for out-of-fold scores.
 const FOLDS: usize = 5;
 /// Labels from which on isotonic regression has enough to go by.
-pub(super) const ISOTONIC_FROM: usize = 200;
+const ISOTONIC_FROM: usize = 200;
 /// Weight of the ridge on standardised features: that of a normal prior with a standard deviation of one half.
 const RIDGE: f64 = 4.0;
 
 /// The constant, the plain scorer's log-odds and the features.
-pub(super) const INPUTS: usize = Features::COUNT + 2;
-/// Position of the plain scorer's log-odds among the inputs.
-pub(super) const PLAIN: usize = 1;
+const INPUTS: usize = Features::COUNT + 2;
 
 /// Log-odds of the plain scorer that count as nothing in particular, and what counts as one unit of them.
 const PLAIN_CENTRE: f64 = -4.0;
@@ -30,7 +28,7 @@ const PLAIN_WEIGHT: f64 = 2.0;
 const CONSTANT: f64 = -2.0;
 
 /// What is believed before any label: the plain scorer's word, halved.
-pub(super) fn prior_mean() -> [f64; INPUTS] {
+fn prior_mean() -> [f64; INPUTS] {
     let mut mean = [0.0; INPUTS];
     let [constant, plain, ..] = &mut mean;
     (*constant, *plain) = (CONSTANT, PLAIN_WEIGHT);
@@ -134,7 +132,7 @@ impl Linear {
 }
 
 /// A constant 1, the plain scorer's log-odds and the features, all standardised.
-pub(super) fn inputs(terms: &[Term], features: &Features) -> [f64; INPUTS] {
+fn inputs(terms: &[Term], features: &Features) -> [f64; INPUTS] {
     let mut inputs = [1.0; INPUTS];
     let [_, plain, standard @ ..] = &mut inputs;
     *plain = (plain_log_odds(features) - PLAIN_CENTRE) / PLAIN_SCALE;

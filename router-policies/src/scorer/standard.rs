@@ -74,31 +74,6 @@ pub(super) fn standardise(terms: &[Term], features: &Features) -> [f64; Features
     inputs
 }
 
-/// Terms that do not depend on any rows, for learning row by row: about the middle and the spread of what models of 2.5 M to
-/// 4 B parameters show.
-pub(super) fn fixed_terms() -> Vec<Term> {
-    Features::NAMES
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let (centre, scale) = match (LOGARITHMIC.get(index), *name) {
-                (Some(true), _) => (-4.0, 4.0),
-                (_, "min_margin" | "mean_margin") => (5.0, 5.0),
-                (_, "ln_tokens") => (2.0, 1.5),
-                (_, "prompt_mean_logprob") => (-4.0, 2.0),
-                (_, "prompt_min_logprob") => (-12.0, 4.0),
-                _ => (0.0, 0.5),
-            };
-            Term {
-                feature: (*name).to_owned(),
-                centre,
-                scale,
-                weight: 0.0,
-            }
-        })
-        .collect()
-}
-
 /// The terms that standardise `rows`, with weights of 0.
 pub(super) fn terms(rows: &[Features]) -> Vec<Term> {
     let size = real(count(rows.len()).max(1));
