@@ -2,11 +2,16 @@
 
 mod answer;
 mod choose;
+mod grammar;
+mod legal;
+mod rules;
 mod stats;
 mod step;
 mod trie;
 
 #[cfg(any(feature = "mistral", feature = "llama-cpp"))]
-pub(crate) use step::{Pieces, Plan, Stepper};
+pub(crate) use legal::Rule;
 #[cfg(any(feature = "mistral", feature = "llama-cpp"))]
-pub(crate) use trie::Trie;
+pub(crate) use rules::Rules;
+#[cfg(any(feature = "mistral", feature = "llama-cpp"))]
+pub(crate) use step::{Pieces, Plan, Stepper};

@@ -9,6 +9,7 @@ pub mod architectures;
 mod decode;
 mod engine;
 mod error;
+mod grammar;
 pub mod inspect;
 mod job;
 #[cfg(feature = "llama-cpp")]

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::decode::{Plan, Trie};
+use crate::decode::{Plan, Rule};
 use crate::engine::{Estimate, Event, Generation, Health, LocalEngine, ModelInfo};
 use crate::error::EngineError;
 use crate::job::{Job, Message};
@@ -172,7 +172,7 @@ impl Engine {
 
     async fn compute(&self, job: Job, events: &mpsc::Sender<Event>) -> Result<(), EngineError> {
         self.check_lora(&job)?;
-        let (prompt, choices) = self.prepare(&job).await?;
+        let (prompt, rule) = self.prepare(&job).await?;
         let prompt_tokens = count(&prompt);
         let limit = self.info.context_tokens.saturating_sub(1);
         if prompt_tokens > limit {
@@ -185,7 +185,7 @@ impl Engine {
         let key = key(&job);
         let plan = Plan {
             sampling: job.sampling,
-            choices,
+            rule,
             ends: Arc::clone(self.text.ends()),
             max_tokens: job.max_tokens.clamp(1, room),
             stop: job.stop,
@@ -229,15 +229,13 @@ impl Engine {
         Err(EngineError::Unsupported(what))
     }
 
-    /// The prompt's tokens, and the closed list as a tree.
-    async fn prepare(&self, job: &Job) -> Result<(Vec<u32>, Option<Arc<Trie>>), EngineError> {
+    /// The prompt's tokens, and what the answer is held to.
+    async fn prepare(&self, job: &Job) -> Result<(Vec<u32>, Rule), EngineError> {
         let text = Arc::clone(&self.text);
         let (messages, constraint) = (job.messages.clone(), job.constraint.clone());
         let preparing = spawn_blocking(move || {
-            let choices = constraint
-                .map(|constraint| text.tree(&constraint))
-                .transpose()?;
-            Ok((text.prompt(&messages)?, choices))
+            let prompt = text.prompt(&messages)?;
+            Ok((prompt, text.rule(constraint.as_ref())?))
         });
         preparing.await.map_err(broke_off)?
     }

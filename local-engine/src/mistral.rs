@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::decode::{Plan, Trie};
+use crate::decode::{Plan, Rule};
 use crate::engine::{Estimate, Event, Generation, Health, LocalEngine, ModelInfo};
 use crate::error::EngineError;
 use crate::job::{Job, Message};
@@ -139,7 +139,7 @@ struct Engine {
 /// A job in the engine's terms.
 struct Prepared {
     prompt: Vec<u32>,
-    choices: Option<Arc<Trie>>,
+    rule: Rule,
 }
 
 impl Engine {
@@ -155,7 +155,7 @@ impl Engine {
             let what = "a low-rank adapter of that name";
             return Err(EngineError::Unsupported(what.to_owned()));
         }
-        let Prepared { prompt, choices } = self.prepare(&job).await?;
+        let Prepared { prompt, rule } = self.prepare(&job).await?;
         let prompt_tokens = count(&prompt);
         let limit = self.info.context_tokens.saturating_sub(1);
         if prompt_tokens > limit {
@@ -176,7 +176,7 @@ impl Engine {
         }
         let plan = Plan {
             sampling: job.sampling,
-            choices,
+            rule,
             ends: Arc::clone(self.text.ends()),
             max_tokens,
             stop: job.stop,
@@ -196,13 +196,9 @@ impl Engine {
         let text = Arc::clone(&self.text);
         let (messages, constraint) = (job.messages.clone(), job.constraint.clone());
         let preparing = spawn_blocking(move || {
-            let choices = constraint
-                .map(|constraint| text.tree(&constraint))
-                .transpose()?;
-            Ok(Prepared {
-                prompt: text.prompt(&messages)?,
-                choices,
-            })
+            let prompt = text.prompt(&messages)?;
+            let rule = text.rule(constraint.as_ref())?;
+            Ok(Prepared { prompt, rule })
         });
         preparing.await.map_err(broke_off)?
     }

@@ -52,10 +52,15 @@ fn commit_mark(commit: Commit) -> String {
     decisions.map_or_else(String::new, |decisions| format!("@{decisions}"))
 }
 
+/// Drafts are held to the answer's form while they are written. Certificates of times when they were only checked
+/// afterwards do not count: such drafts were others.
+const HELD: &str = "held";
+
+
 fn answer_hash(answer: &Answer) -> String {
     match answer {
         Answer::Text => "text".to_owned(),
-        Answer::Json => "json".to_owned(),
+        Answer::Json => format!("json:{HELD}"),
         Answer::OneOf(labels) => {
             let mut hash = Sha256::new();
             for label in labels.iter() {
@@ -64,10 +69,12 @@ fn answer_hash(answer: &Answer) -> String {
             }
             format!("one_of:{}", hex(&hash.finalize()))
         }
-        Answer::Regex(pattern) => format!("regex:{}", hex(&Sha256::digest(pattern.as_str()))),
+        Answer::Regex(pattern) => {
+            format!("regex:{HELD}:{}", hex(&Sha256::digest(pattern.as_str())))
+        }
         Answer::JsonSchema(schema) => {
-            let text = schema.document().to_string();
-            format!("json_schema:{}", hex(&Sha256::digest(text)))
+            let hash = Sha256::digest(schema.text().as_bytes());
+            format!("json_schema:{HELD}:{}", hex(&hash))
         }
     }
 }

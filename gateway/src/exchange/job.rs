@@ -46,10 +46,19 @@ fn sampling(plan: router_policies::Sampling) -> Sampling {
 pub(crate) fn job_of(plan: &LocalPlan, messages: Vec<Message>) -> Job {
     Job {
         sampling: sampling(plan.sampling),
-        constraint: match &plan.answer {
-            Shape::OneOf(labels) => Some(Constraint::OneOf(Arc::clone(labels))),
-            Shape::Text | Shape::Json | Shape::Regex(_) | Shape::JsonSchema(_) => None,
-        },
+        constraint: constraint_of(&plan.answer),
         ..Job::greedy(with_additions(&plan.prompt, messages), plan.max_tokens)
+    }
+}
+
+/// What a draft is held to while it is written: the route's word. What a client asks for beyond that is checked once the
+/// draft is finished, because certificates are proven of drafts that know the route only.
+pub(crate) fn constraint_of(answer: &Shape) -> Option<Constraint> {
+    match answer {
+        Shape::Text => None,
+        Shape::Json => Some(Constraint::Json),
+        Shape::OneOf(labels) => Some(Constraint::OneOf(Arc::clone(labels))),
+        Shape::Regex(pattern) => Some(Constraint::Regex(Arc::clone(pattern.text()))),
+        Shape::JsonSchema(schema) => Some(Constraint::JsonSchema(Arc::clone(schema.text()))),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::choose::choose;
+use super::legal::{Place, Rule};
 use super::stats::{Distribution, index};
-use super::trie::{Node, Trie};
 use crate::engine::{FinishReason, Token};
 use crate::error::EngineError;
 use crate::job::Sampling;
@@ -17,8 +17,8 @@ pub(crate) type Pieces = Arc<[Box<[u8]>]>;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) sampling: Sampling,
-    /// Closed list of answers.
-    pub(crate) choices: Option<Arc<Trie>>,
+    /// What the answer is held to.
+    pub(crate) rule: Rule,
     /// Tokens that end an answer; at least one.
     pub(crate) ends: Arc<[u32]>,
     pub(crate) max_tokens: u32,
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Stepper {
     plan: Plan,
-    node: Node,
+    place: Place,
     chosen: u32,
     answer: Answer,
 }
@@ -50,8 +50,8 @@ impl Stepper {
     pub(crate) fn new(plan: Plan) -> Self {
         let answer = Answer::new(&plan.stop);
         Self {
+            place: Place::start(&plan.rule),
             plan,
-            node: 0,
             chosen: 0,
             answer,
         }
@@ -65,25 +65,20 @@ impl Stepper {
     /// Takes one step. `draw` is uniform in 0..1.
     ///
     /// # Errors
-    /// When the model computed no numbers, or the closed list allows nothing.
+    /// When the model computed no numbers, or nothing is legal.
     pub(crate) fn step(&mut self, logits: &[f32], draw: f64) -> Result<Step, EngineError> {
         let none = || EngineError::Internal("the model gave no usable numbers".to_owned());
         let distribution = Distribution::new(logits).ok_or_else(none)?;
-        let legal = self.plan.choices.as_ref().map(|trie| self.legal(trie));
+        let legal = self.place.legal(&self.plan.pieces, &self.plan.ends)?;
         let allowed = legal.as_ref().map(|legal| legal.tokens.as_slice());
         let token = choose(logits, allowed, self.plan.sampling, draw).ok_or_else(none)?;
         let mass = allowed.map_or(1.0, |tokens| distribution.mass(tokens));
-        let stats = distribution.stats(token, mass, legal.is_some_and(|legal| legal.ways == 1));
+        let stats = distribution.stats(token, mass, legal.is_some_and(|legal| legal.forced));
         self.chosen += 1;
         let ended = self.plan.ends.contains(&token);
         let bytes = if ended { Vec::new() } else { self.piece(token) };
-        if let Some(next) = self
-            .plan
-            .choices
-            .as_ref()
-            .and_then(|trie| trie.follow(self.node, token))
-        {
-            self.node = next;
+        if !ended {
+            self.place.take(token)?;
         }
         Ok(self.grow(
             Token {
@@ -120,23 +115,6 @@ impl Stepper {
             .map(|piece| piece.to_vec())
             .unwrap_or_default()
     }
-
-    fn legal(&self, trie: &Trie) -> Legal {
-        let mut tokens: Vec<u32> = trie.tokens(self.node).collect();
-        let mut ways = tokens.len();
-        if trie.complete(self.node) {
-            // Several end tokens are one way to go on.
-            ways += 1;
-            tokens.extend(self.plan.ends.iter());
-        }
-        Legal { tokens, ways }
-    }
-}
-
-/// Where a closed list can go on from here.
-struct Legal {
-    tokens: Vec<u32>,
-    ways: usize,
 }
 
 #[cfg(test)]

@@ -8,21 +8,14 @@ use std::sync::Arc;
 
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use crate::decode::{Pieces, Trie};
+use crate::decode::{Pieces, Rule, Rules};
 use crate::error::EngineError;
 use crate::inspect::gguf::Header;
 use crate::job::{Constraint, Message};
 use crate::source::{Source, hex, load};
 use crate::template::{Template, json};
-
-/// Closed lists whose trees are kept. A gateway has about one list per route.
-const KEPT_LISTS: usize = 16;
-
-/// A closed list with its tree.
-type List = (Arc<[String]>, Arc<Trie>);
 
 /// A model's vocabulary and chat template.
 #[derive(Debug)]
@@ -34,7 +27,7 @@ pub(super) struct Text {
     ends: Arc<[u32]>,
     /// Begins every prompt, where the file wants that.
     begin: Option<u32>,
-    lists: Mutex<Vec<List>>,
+    rules: Rules,
 }
 
 impl Text {
@@ -61,13 +54,14 @@ impl Text {
             return Err(load(source.weights.path(), mend));
         }
         let begin = id(vocabulary.bos()).filter(|_| vocabulary.should_add_bos());
+        let rules = Rules::new(Arc::clone(&pieces), Arc::clone(&ends));
         Ok(Self {
             model: Arc::clone(model),
             template,
             pieces,
             ends,
             begin,
-            lists: Mutex::default(),
+            rules,
         })
     }
 
@@ -123,26 +117,11 @@ impl Text {
         tokens.into_iter().filter_map(id).collect()
     }
 
-    /// The tree of a closed list. Lists are few and come back often, so the last ones are kept.
-    pub(super) fn tree(&self, constraint: &Constraint) -> Result<Arc<Trie>, EngineError> {
-        let Constraint::OneOf(choices) = constraint else {
-            let what = "holding an answer to anything but a closed list";
-            return Err(EngineError::Unsupported(what.to_owned()));
-        };
-        if choices.is_empty() {
-            let what = "a closed list without answers";
-            return Err(EngineError::Unsupported(what.to_owned()));
-        }
-        if let Some((_, tree)) = self.lists.lock().iter().find(|(list, _)| list == choices) {
-            return Ok(Arc::clone(tree));
-        }
-        let tree = Arc::new(Trie::new(choices.iter().map(|choice| self.tokens(choice))));
-        let mut lists = self.lists.lock();
-        if lists.len() >= KEPT_LISTS {
-            lists.remove(0);
-        }
-        lists.push((Arc::clone(choices), Arc::clone(&tree)));
-        Ok(tree)
+    /// What an answer is held to, in tokens.
+    pub(super) fn rule(&self, constraint: Option<&Constraint>) -> Result<Rule, EngineError> {
+        constraint.map_or(Ok(Rule::Free), |constraint| {
+            self.rules.rule(constraint, |text| Ok(self.tokens(text)))
+        })
     }
 
     /// The template writes special tokens out, so the tokenizer must not add any.

@@ -4,22 +4,16 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde_json::Value as Json;
 use tokenizers::Tokenizer;
 
-use crate::decode::{Pieces, Trie};
+use crate::decode::{Pieces, Rule, Rules};
 use crate::error::EngineError;
 use crate::inspect::USUAL_ENDS;
 use crate::job::{Constraint, Message};
 use crate::source::load;
 use crate::template::{Template, json, token_text};
 
-/// Closed lists whose trees are kept. A gateway has about one list per route.
-const KEPT_LISTS: usize = 16;
-
-/// A closed list with its tree.
-type List = (Arc<[String]>, Arc<Trie>);
 
 /// A model's tokenizer and chat template.
 #[derive(Debug)]
@@ -29,7 +23,7 @@ pub(super) struct Text {
     pieces: Pieces,
     ends: Arc<[u32]>,
     vocabulary: u32,
-    lists: Mutex<Vec<List>>,
+    rules: Rules,
 }
 
 impl Text {
@@ -51,14 +45,15 @@ impl Text {
         }
         let pieces = pieces(&tokenizer, &json(&path).unwrap_or_default());
         let vocabulary = u32::try_from(tokenizer.get_vocab_size(true)).unwrap_or(u32::MAX);
-        let lists = Mutex::default();
+        let ends: Arc<[u32]> = ends.into();
+        let rules = Rules::new(Arc::clone(&pieces), Arc::clone(&ends));
         Ok(Self {
             tokenizer,
             template,
             pieces,
-            ends: ends.into(),
+            ends,
             vocabulary,
-            lists,
+            rules,
         })
     }
 
@@ -84,27 +79,11 @@ impl Text {
         self.tokens(&self.template.render(messages)?)
     }
 
-    /// The tree of a closed list. Lists are few and come back often, so the last ones are kept.
-    pub(super) fn tree(&self, constraint: &Constraint) -> Result<Arc<Trie>, EngineError> {
-        let Constraint::OneOf(choices) = constraint else {
-            let what = "holding an answer to anything but a closed list";
-            return Err(EngineError::Unsupported(what.to_owned()));
-        };
-        if choices.is_empty() {
-            let what = "a closed list without answers";
-            return Err(EngineError::Unsupported(what.to_owned()));
-        }
-        if let Some((_, tree)) = self.lists.lock().iter().find(|(list, _)| list == choices) {
-            return Ok(Arc::clone(tree));
-        }
-        let answers: Result<Vec<_>, _> = choices.iter().map(|choice| self.tokens(choice)).collect();
-        let tree = Arc::new(Trie::new(answers?));
-        let mut lists = self.lists.lock();
-        if lists.len() >= KEPT_LISTS {
-            lists.remove(0);
-        }
-        lists.push((Arc::clone(choices), Arc::clone(&tree)));
-        Ok(tree)
+    /// What an answer is held to, in tokens.
+    pub(super) fn rule(&self, constraint: Option<&Constraint>) -> Result<Rule, EngineError> {
+        constraint.map_or(Ok(Rule::Free), |constraint| {
+            self.rules.rule(constraint, |text| self.tokens(text))
+        })
     }
 
     /// The template writes special tokens out, so the tokenizer must not add any.

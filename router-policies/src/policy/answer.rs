@@ -50,6 +50,11 @@ impl Pattern {
         &self.text
     }
 
+    /// The expression as it was written, to share.
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
     /// Whether the expression describes the whole of `text`.
     pub fn matches(&self, text: &str) -> bool {
         self.whole.is_match(text)
@@ -81,6 +86,7 @@ impl fmt::Debug for Pattern {
 #[derive(Clone)]
 pub struct Schema {
     document: Arc<Value>,
+    text: Arc<str>,
     validator: Arc<Validator>,
 }
 
@@ -99,6 +105,7 @@ impl Schema {
             .build(document)
             .map(|validator| Self {
                 document: Arc::new(document.clone()),
+                text: document.to_string().into(),
                 validator: Arc::new(validator),
             })
             .map_err(|error| match error.instance_path().as_str() {
@@ -110,6 +117,11 @@ impl Schema {
     /// The schema as it was written.
     pub fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// The schema as JSON text, its keys in the order in which they were written.
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// Whether the schema allows `value`.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::decode::trie::Trie;
 use crate::job::Sampling;
 
 const END: u32 = 9;
@@ -9,7 +10,7 @@ fn plan() -> Plan {
     let pieces: Vec<Box<[u8]>> = (b'a'..=b'j').map(|letter| [letter].into()).collect();
     Plan {
         sampling: Sampling::Greedy,
-        choices: None,
+        rule: Rule::Free,
         ends: [END, OTHER_END].into(),
         max_tokens: 5,
         stop: Vec::new(),
@@ -28,7 +29,7 @@ fn favour(token: u32, p: f32) -> Vec<f32> {
 fn stepper(choices: &[&[u32]]) -> Stepper {
     let trie = Trie::new(choices.iter().map(|choice| choice.to_vec()));
     Stepper::new(Plan {
-        choices: Some(Arc::new(trie)),
+        rule: Rule::List(Arc::new(trie)),
         ..plan()
     })
 }
