@@ -10,6 +10,7 @@ pub mod document;
 mod former;
 #[cfg(test)]
 mod fuzz;
+mod held;
 mod models;
 mod problem;
 mod read;
@@ -66,6 +67,8 @@ pub struct Config {
     pub policy: Policy,
     /// Bounds on what a client may ask for and how long it may take.
     pub limits: Limits,
+    /// What is not wrong but good to know, each with its key.
+    pub warnings: Vec<String>,
     /// SHA-256 of the file, first 12 hexadecimal digits; stored with every exchange.
     pub version: String,
 }

@@ -2,8 +2,11 @@
 //! from wrong, and how fast it is.
 //!
 //! ```text
-//! evaluate MODEL DATA.jsonl [--choices LABELS.txt] [--against OTHER.jsonl] [--max-tokens N] [--errors]
+//! evaluate MODEL DATA.jsonl [--choices LABELS.txt | --json | --schema SCHEMA.json] [--against OTHER.jsonl]
+//!     [--max-tokens N] [--errors]
 //! ```
+//!
+//! Answers are held to a list of labels, to JSON or to a schema while they are written, or to nothing.
 //!
 //! A line of data is `{"system": …, "user": …, "gold": …}`. The gold is the exact answer, an object that the
 //! answer must equal as JSON, or null for a request without a right answer. `--against` names requests
@@ -13,7 +16,6 @@
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -68,7 +70,7 @@ async fn main() -> Result<()> {
 struct Options {
     model: PathBuf,
     data: PathBuf,
-    choices: Option<Arc<[String]>>,
+    constraint: Option<Constraint>,
     against: Option<PathBuf>,
     max_tokens: u32,
     errors: bool,
@@ -78,7 +80,7 @@ impl Options {
     fn read() -> Result<Self> {
         let mut arguments = std::env::args().skip(1);
         let mut files = Vec::new();
-        let (mut choices, mut against, mut max_tokens, mut errors) = (None, None, 128, false);
+        let (mut constraint, mut against, mut max_tokens, mut errors) = (None, None, 128, false);
         while let Some(argument) = arguments.next() {
             let mut value = || {
                 arguments
@@ -88,7 +90,13 @@ impl Options {
             match argument.as_str() {
                 "--choices" => {
                     let text = fs::read_to_string(value()?)?;
-                    choices = Some(text.lines().map(str::to_owned).collect());
+                    let labels = text.lines().map(str::to_owned).collect();
+                    constraint = Some(Constraint::OneOf(labels));
+                }
+                "--json" => constraint = Some(Constraint::Json),
+                "--schema" => {
+                    let schema = fs::read_to_string(value()?)?;
+                    constraint = Some(Constraint::JsonSchema(schema.into()));
                 }
                 "--against" => against = Some(value()?.into()),
                 "--max-tokens" => max_tokens = value()?.parse()?,
@@ -102,7 +110,7 @@ impl Options {
         Ok(Self {
             model,
             data,
-            choices,
+            constraint,
             against,
             max_tokens,
             errors,
@@ -120,6 +128,8 @@ struct Line {
 /// What became of one request.
 struct Outcome {
     right: bool,
+    /// The answer is a JSON object.
+    object: bool,
     /// Sum of the log-probabilities of the tokens that were a choice, in nats.
     confidence: f64,
     latency: Duration,
@@ -141,7 +151,12 @@ async fn run(engine: &Mistral, options: &Options, path: &PathBuf) -> Result<Vec<
                 line.gold, line.user
             );
         }
-        outcomes.push(Outcome { right, ..outcome });
+        let object = serde_json::from_str::<Map<String, Value>>(&answer).is_ok();
+        outcomes.push(Outcome {
+            right,
+            object,
+            ..outcome
+        });
     }
     Ok(outcomes)
 }
@@ -153,7 +168,7 @@ async fn answer(engine: &Mistral, options: &Options, line: &Line) -> Result<(Str
     };
     let messages = vec![message("system", &line.system), message("user", &line.user)];
     let job = Job {
-        constraint: options.choices.clone().map(Constraint::OneOf),
+        constraint: options.constraint.clone(),
         ..Job::greedy(messages, options.max_tokens)
     };
     let began = Instant::now();
@@ -171,6 +186,7 @@ async fn answer(engine: &Mistral, options: &Options, line: &Line) -> Result<(Str
             Event::Finished { usage, .. } => {
                 let outcome = Outcome {
                     right: false,
+                    object: false,
                     confidence,
                     latency: began.elapsed(),
                     prefill,
@@ -219,6 +235,10 @@ fn report(outcomes: &[Outcome]) {
         "right       {} of {count} ({:.2} %)",
         right.len(),
         100.0 * total(|one| one.right.into()) / count
+    );
+    println!(
+        "objects     {:.2} % of the answers are JSON objects",
+        100.0 * total(|one| one.object.into()) / count
     );
     println!(
         "auroc       {:.4} right answers against wrong ones",

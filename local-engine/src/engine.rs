@@ -187,9 +187,9 @@ pub struct TokenStats {
     pub margin: f32,
     /// Shannon entropy of the step, in nats.
     pub entropy: f32,
-    /// Probability mass of the tokens that the closed list allowed here, 0 to 1; 1 without a list.
+    /// Probability mass of the tokens that the job's constraint allowed here, 0 to 1; 1 without one.
     pub legal_mass: f32,
-    /// Only one token was allowed here, so the choice says nothing.
+    /// Only one text could follow here, however it is cut into tokens, so the choice says nothing.
     pub forced: bool,
 }
 

@@ -76,7 +76,14 @@ fn from_schema(mut schema: Value) -> GrammarWithLexer {
     GrammarWithLexer::from_json_schema(schema)
 }
 
-/// The library's errors go on with its state, which may quote the answer.
+/// The library's errors go on with its state, which may quote the answer; those about a pattern repeat it, twice.
 pub(crate) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    let what = line
+        .split_once(" (in regex): ")
+        .map_or(line, |(_, what)| what);
+    let what = what
+        .split_once(" in regex /")
+        .map_or(what, |(what, _)| what);
+    what.trim().replace("; ", ", ")
 }

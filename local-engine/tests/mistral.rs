@@ -21,6 +21,8 @@ mod checkpoint;
 #[path = "gguf/file.rs"]
 #[expect(dead_code, reason = "other tests write more kinds of values")]
 mod gguf;
+#[path = "mistral/held.rs"]
+mod held;
 #[path = "mistral/loading.rs"]
 mod loading;
 #[path = "gguf/paris.rs"]
@@ -160,6 +162,20 @@ async fn what_a_job_cannot_have_is_unsupported() {
     tool.messages[0].role = "tool".into();
     let error = failure(play(engine.generate(tool)).await.1).to_string();
     assert!(error.contains("no tools here"), "{error}");
+    let nothing = Job {
+        constraint: Some(Constraint::OneOf([].into())),
+        ..job("?")
+    };
+    let impossible = Job {
+        constraint: Some(Constraint::Regex(r"\bword\b".into())),
+        ..job("?")
+    };
+    for refused in [nothing, impossible] {
+        assert!(matches!(
+            failure(play(engine.generate(refused)).await.1),
+            EngineError::Unsupported(_)
+        ));
+    }
     assert_eq!(engine.health(), Health::Ready);
 }
 

@@ -210,7 +210,7 @@ async fn the_engine_gets_the_conversation_and_the_tighter_bounds() {
 }
 
 #[tokio::test]
-async fn a_closed_list_is_answered_with_its_member() {
+async fn a_draft_is_held_to_the_form_of_its_route() {
     let upstream = ScriptedUpstream::silent().await;
     let routes = "\
 - name: labels
@@ -223,10 +223,28 @@ async fn a_closed_list_is_answered_with_its_member() {
   local: { model: small, answer: json }
   upstream: { name: large, model: gpt-large }
   threshold: 0.8
+- name: codes
+  match: { model: codes }
+  local: { model: small, answer: { regex: 'T-[0-9]+' } }
+  upstream: { name: large, model: gpt-large }
+  threshold: 0.8
+- name: numbers
+  match: { model: numbers }
+  local: { model: small, answer: { json_schema: { type: number, minimum: 0 } } }
+  upstream: { name: large, model: gpt-large }
+  threshold: 0.8
 ";
     let engine = Scripted::new(|job| match &job.constraint {
         Some(Constraint::OneOf(labels)) => Script::answering(&labels[0], -0.01),
-        _ => Script::answering("{\"city\": \"Oslo\"}", -0.01),
+        Some(Constraint::Json) => Script::answering("{\"city\": \"Oslo\"}", -0.01),
+        Some(Constraint::Regex(pattern)) if &**pattern == "T-[0-9]+" => {
+            Script::answering("T-7", -0.01)
+        }
+        Some(Constraint::JsonSchema(schema)) => {
+            assert_eq!(&**schema, r#"{"type":"number","minimum":0}"#);
+            Script::answering("3.5", -0.01)
+        }
+        other => panic!("held to {other:?}"),
     });
     let gateway = TestGateway::builder()
         .upstream(&upstream)
@@ -248,6 +266,13 @@ async fn a_closed_list_is_answered_with_its_member() {
         (object.told(), object.content()),
         ("local accepted".into(), "{\"city\": \"Oslo\"}".into())
     );
+    for (model, answer) in [("codes", "T-7"), ("numbers", "3.5")] {
+        let reply = gateway.ask(&chat(model, "x")).await;
+        assert_eq!(
+            (reply.told(), reply.content()),
+            ("local accepted".into(), answer.into())
+        );
+    }
     gateway.stop().await;
     assert_eq!(upstream.count(), 0);
 }

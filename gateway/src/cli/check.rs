@@ -69,6 +69,9 @@ fn check(path: &Path) -> Result<(), Failure> {
     for warning in config.policy.warnings() {
         say(&format!("warning: {warning}"));
     }
+    for warning in &config.warnings {
+        say(&format!("warning: {warning}"));
+    }
     for egress in config.policy.egress() {
         let id = egress.route.id();
         let certificate = certificates.get(id.as_ref());

@@ -9,6 +9,7 @@ use std::time::Duration;
 use router_policies::{Api, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
 
 use super::document::{Document, KeyDocument, LimitsDocument, PriceDocument, UpstreamDocument};
+use super::held::Held;
 use super::problem::Problem;
 use super::{Config, Limits, Outside, Site, secret};
 use crate::auth::{ANONYMOUS, KeyHash, KeyRing, Principal};
@@ -40,15 +41,18 @@ pub(super) fn build(
     let ledger = builder.ledger(document.ledger.as_deref().unwrap_or(LEDGER));
     let keys = builder.keys(&document.keys);
     // Names as written: a model whose path is wrong is one problem, not also an unknown name in every route.
+    let policy = PolicyDocument {
+        detectors: document.detectors,
+        defaults: document.defaults,
+        presets: document.presets,
+        aliases: document.aliases,
+        routes: document.routes,
+        unmatched: document.unmatched,
+    };
+    let held = Held::new(&policy);
+    builder.problems.extend(held.problems);
     let policy = builder.policy(
-        &PolicyDocument {
-            detectors: document.detectors,
-            defaults: document.defaults,
-            presets: document.presets,
-            aliases: document.aliases,
-            routes: document.routes,
-            unmatched: document.unmatched,
-        },
+        &policy,
         &Names {
             local_models: &document
                 .models
@@ -84,6 +88,7 @@ pub(super) fn build(
             catalog,
             policy,
             limits,
+            warnings: held.warnings,
             version,
         }),
         (_, _, _, problems) => Err(problems),

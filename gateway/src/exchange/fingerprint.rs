@@ -56,7 +56,6 @@ fn commit_mark(commit: Commit) -> String {
 /// afterwards do not count: such drafts were others.
 const HELD: &str = "held";
 
-
 fn answer_hash(answer: &Answer) -> String {
     match answer {
         Answer::Text => "text".to_owned(),

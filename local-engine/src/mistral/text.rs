@@ -14,7 +14,6 @@ use crate::job::{Constraint, Message};
 use crate::source::load;
 use crate::template::{Template, json, token_text};
 
-
 /// A model's tokenizer and chat template.
 #[derive(Debug)]
 pub(super) struct Text {

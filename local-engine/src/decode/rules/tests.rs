@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -247,6 +248,73 @@ proptest! {
         if let Some(answer) = walk(&Constraint::Regex(pattern.into()), &wishes, 120) {
             let whole = regex::Regex::new(&format!(r"\A(?:{pattern})\z")).unwrap();
             prop_assert!(whole.is_match(&answer), "{answer:?} of {pattern}");
+        }
+    }
+}
+
+/// Bytes, and words as a tokenizer has them, with and without a blank before them; from a fixed seed.
+fn large_vocabulary(size: usize) -> (Pieces, Arc<[u32]>) {
+    let (small, ends) = vocabulary();
+    let mut pieces: Vec<Box<[u8]>> = small.to_vec();
+    let mut seed = 7_u64;
+    let mut draw = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % below
+    };
+    while pieces.len() < size {
+        let mut word = if draw(2) == 0 {
+            b" ".to_vec()
+        } else {
+            Vec::new()
+        };
+        for _ in 0..2 + draw(7) {
+            word.push(b'a' + u8::try_from(draw(26)).unwrap());
+        }
+        pieces.push(word.into());
+    }
+    (pieces.into(), ends)
+}
+
+/// `cargo test --release --no-default-features -p local-engine --lib -- --ignored masks --nocapture`
+#[test]
+#[ignore = "measures; proves nothing"]
+fn masks() {
+    let free = r#"{"type": "object", "properties": {"name": {"type": "string"}, "tags": {"type": "array", "items":
+        {"type": "string"}}, "days": {"type": "integer"}}, "required": ["name", "tags"]}"#;
+    let spelt =
+        r#"{"name": "a long name with words in it", "tags": ["one", "another one"], "days": 12}"#;
+    for size in [272, 49_152, 151_936] {
+        let (pieces, ends) = large_vocabulary(size);
+        let rules = Rules::new(Arc::clone(&pieces), Arc::clone(&ends));
+        let begun = Instant::now();
+        rules.rule(&Constraint::Json, |_| Ok(Vec::new())).unwrap();
+        let vocabulary = begun.elapsed();
+        let begun = Instant::now();
+        let rule = rules.rule(&schema(free), |_| Ok(Vec::new())).unwrap();
+        println!(
+            "{size} tokens: vocabulary and JSON {vocabulary:?}, a schema {:?}",
+            begun.elapsed()
+        );
+        for job in ["first", "later"] {
+            let mut place = Place::start(&rule);
+            let mut took: Vec<_> = spelt
+                .bytes()
+                .map(|byte| {
+                    let begun = Instant::now();
+                    let legal = place.legal(&pieces, &ends).unwrap().unwrap();
+                    assert!(legal.tokens.contains(&u32::from(byte)));
+                    place.take(u32::from(byte)).unwrap();
+                    begun.elapsed()
+                })
+                .collect();
+            took.sort();
+            let at = |part: usize| took[(took.len() - 1) * part / 100];
+            println!(
+                "    {job} job: p50 {:?}, p95 {:?}, most {:?} a step",
+                at(50),
+                at(95),
+                at(100)
+            );
         }
     }
 }
