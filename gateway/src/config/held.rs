@@ -70,3 +70,46 @@ fn constraint(answer: &AnswerDocument) -> Option<(Constraint, &'static str)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is told of an answer, written where `layer` says.
+    fn held(layer: serde_json::Value) -> Held {
+        Held::new(&serde_json::from_value(layer).unwrap())
+    }
+
+    #[test]
+    fn what_is_checked_only_afterwards_is_told_where_it_is_written() {
+        let answer = json!({"json_schema": {"type": "array", "uniqueItems": true}});
+        let found = held(json!({"presets": {"lists": {"local": {"answer": answer}}}}));
+        assert!(found.problems.is_empty());
+        assert_eq!(
+            found.warnings,
+            [
+                "presets.lists.local.answer.json_schema: drafts are checked against this only once they are finished: \
+                 Unimplemented keys: [\"uniqueItems\"]"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_can_be_held_to_or_is_wrong_anyhow_is_not_told() {
+        for answer in [
+            json!({"json_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}),
+            json!({"json_schema": {"type": 7}}),
+            json!({"regex": "^[A-Z]+$"}),
+            json!({"regex": "("}),
+            json!("json"),
+        ] {
+            let found = held(json!({"defaults": {"local": {"answer": answer}}}));
+            assert!(
+                found.problems.is_empty() && found.warnings.is_empty(),
+                "{found:?}"
+            );
+        }
+    }
+}

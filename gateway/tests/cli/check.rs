@@ -286,20 +286,12 @@ fn a_file_that_is_not_there() {
 
 #[test]
 fn an_answer_that_no_draft_can_be_held_to_has_its_place() {
-    let held = |answer: &str| {
-        let local = format!("local: {{ model: small, answer: {answer} }}");
-        GOOD.replacen("local: { model: small }", &local, 1)
-    };
-    insta::assert_snapshot!(refused(&held(r"{ regex: '\bword\b' }")), @r"
+    let local = r"local: { model: small, answer: { regex: '\bword\b' } }";
+    let config = GOOD.replacen("local: { model: small }", local, 1);
+    insta::assert_snapshot!(refused(&config), @r"
     config.yaml:8:45: error: routes[0].local.answer.regex: no draft can be held to this while it is written (lookarounds not supported yet, WordUnicode)
     8 |     local: { model: small, answer: { regex: '\bword\b' } }
       |                                             ^^^^^^^^^^
       = help: make it simpler, or write `answer: text`
     ");
-    let folder = folder(&held("{ json_schema: { type: array, uniqueItems: true } }"));
-    let output = run(folder.path(), &["check", "--config", "config.yaml"]);
-    assert!(output.status.success(), "{output:?}");
-    let told = text(&output.stdout);
-    let warning = told.lines().find(|line| line.starts_with("warning: "));
-    insta::assert_snapshot!(warning.unwrap(), @r#"warning: routes[0].local.answer.json_schema: drafts are checked against this only once they are finished: Unimplemented keys: ["uniqueItems"]"#);
 }
