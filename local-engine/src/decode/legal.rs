@@ -63,7 +63,10 @@ impl Place {
         match self {
             Self::Free => Ok(None),
             Self::List(trie, node) => Ok(Some(listed(trie, *node, ends))),
-            Self::Grammar(walk) => walk.legal(pieces, ends).map(Some).map_err(stuck),
+            Self::Grammar(walk) => walk
+                .legal(pieces, ends)
+                .map(Some)
+                .map_err(|why| stuck(&why)),
         }
     }
 
@@ -75,7 +78,7 @@ impl Place {
                 *node = trie.follow(*node, token).unwrap_or(*node);
                 Ok(())
             }
-            Self::Grammar(walk) => walk.take(token).map_err(stuck),
+            Self::Grammar(walk) => walk.take(token).map_err(|why| stuck(&why)),
         }
     }
 }
@@ -93,7 +96,7 @@ fn listed(trie: &Trie, node: Node, ends: &[u32]) -> Legal {
     }
 }
 
-fn stuck(why: String) -> EngineError {
+fn stuck(why: &str) -> EngineError {
     EngineError::Unsupported(format!(
         "holding the answer to its pattern or schema any further ({why}); make that simpler, or the lengths and counts \
          in it smaller"
