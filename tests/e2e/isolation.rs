@@ -70,6 +70,7 @@ async fn kills_under_load_lose_nothing() {
         clients: 8,
         text: "yes or no?",
         apart: Duration::from_millis(120),
+        watch: |_, _| (),
     };
     let burnt = burn(&gateway, &engine, fire).await;
 

@@ -11,6 +11,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::panic,
     reason = "a measurement"
 )]
@@ -92,15 +93,14 @@ fn settings(model: &str) -> WorkerSettings {
 }
 
 async fn start(model: &str) -> (ScriptedUpstream, Arc<dyn LocalEngine>, TestGateway) {
-    let upstream = ScriptedUpstream::answering(|_| Reply::completion("up")).await;
+    let upstream = ScriptedUpstream::counting(|_| Reply::completion("up")).await;
     let engine = worker::queued(settings(model), 32);
     ready(&engine).await;
     let gateway = TestGateway::builder()
         .upstream(&upstream)
         .engine(Arc::clone(&engine))
         .routes(ROUTES)
-        // One in memory would grow with every request.
-        .ledger_file()
+        .lasting()
         .start()
         .await;
     (upstream, engine, gateway)
@@ -114,8 +114,10 @@ async fn kills_under_load(model: &str, kills: usize, clients: usize) {
         clients,
         text: TEXT,
         apart: Duration::from_secs(3),
+        watch: |kill, took| eprint!("\rkill {kill}, back after {:.1} s   ", took.as_secs_f64()),
     };
     let burnt = burn(&gateway, &engine, fire).await;
+    eprintln!();
     println!(
         "{kills} kills in {:.0} s, {clients} clients",
         began.elapsed().as_secs_f64()

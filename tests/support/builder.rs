@@ -42,6 +42,7 @@ pub struct Builder {
     limits: String,
     yaml: Option<String>,
     ledger_file: bool,
+    log: bool,
     seed: Option<u64>,
     folder: Option<TempDir>,
 }
@@ -64,6 +65,7 @@ impl Default for Builder {
             limits: "keep_alive: 5s".to_owned(),
             yaml: None,
             ledger_file: false,
+            log: true,
             seed: None,
             folder: None,
         }
@@ -126,6 +128,14 @@ impl Builder {
         self
     }
 
+    /// Made for hundreds of thousands of requests: the ledger is in a file, and nothing keeps the log.
+    #[must_use]
+    pub const fn lasting(mut self) -> Self {
+        self.ledger_file = true;
+        self.log = false;
+        self
+    }
+
     /// Draws lots from this seed, so that the test knows what is drawn.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
@@ -161,7 +171,9 @@ impl Builder {
     /// # Panics
     /// If the configuration has a problem, a certificate is not earned, or there is no free port.
     pub async fn start(mut self) -> TestGateway {
-        crate::log::capture();
+        if self.log {
+            crate::log::capture();
+        }
         let folder = self
             .folder
             .take()

@@ -24,6 +24,8 @@ pub struct Fire {
     pub text: &'static str,
     /// Least time between two kills: more than ten pauses of the supervisor, or it waits longer after each.
     pub apart: Duration,
+    /// Told after each recovery how many kills there were, and how long it took.
+    pub watch: fn(usize, Duration),
 }
 
 /// What came of it.
@@ -112,6 +114,7 @@ async fn kill(
         .await;
         let down = answered();
         eventually("an answer after the kill", || answered() > down).await;
+        (fire.watch)(number + 1, began.elapsed());
         recoveries.push(began.elapsed());
     }
     recoveries

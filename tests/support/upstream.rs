@@ -46,7 +46,8 @@ struct Stage {
     script: Mutex<VecDeque<Reply>>,
     /// Replies to whatever the script does not.
     answer: fn(&Value) -> Reply,
-    received: Mutex<Vec<Received>>,
+    /// `None` keeps nothing.
+    received: Option<Mutex<Vec<Received>>>,
     connections: AtomicUsize,
     arrived: watch::Sender<usize>,
     abandoned: watch::Sender<usize>,
@@ -60,7 +61,7 @@ impl ScriptedUpstream {
     /// If there is no free port.
     pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
         let beyond = |_: &Value| Reply::error(501, "the script has no more replies");
-        Self::staged(script.into_iter().collect(), beyond).await
+        Self::staged(script.into_iter().collect(), beyond, true).await
     }
 
     /// Starts one that answers every body with what `answer` makes of it.
@@ -68,10 +69,18 @@ impl ScriptedUpstream {
     /// # Panics
     /// If there is no free port.
     pub async fn answering(answer: fn(&Value) -> Reply) -> Self {
-        Self::staged(VecDeque::new(), answer).await
+        Self::staged(VecDeque::new(), answer, true).await
     }
 
-    async fn staged(script: VecDeque<Reply>, answer: fn(&Value) -> Reply) -> Self {
+    /// Like [`answering`](Self::answering), for any number of requests: they are counted and not kept.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    pub async fn counting(answer: fn(&Value) -> Reply) -> Self {
+        Self::staged(VecDeque::new(), answer, false).await
+    }
+
+    async fn staged(script: VecDeque<Reply>, answer: fn(&Value) -> Reply, keeps: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a port for the upstream");
@@ -79,7 +88,7 @@ impl ScriptedUpstream {
         let stage = Arc::new(Stage {
             script: Mutex::new(script),
             answer,
-            received: Mutex::new(Vec::new()),
+            received: keeps.then(Mutex::default),
             connections: AtomicUsize::new(0),
             arrived: watch::Sender::new(0),
             abandoned: watch::Sender::new(0),
@@ -117,7 +126,7 @@ impl ScriptedUpstream {
     /// Number of requests that arrived in full.
     #[must_use]
     pub fn count(&self) -> usize {
-        lock(&self.stage.received).len()
+        *self.stage.arrived.borrow()
     }
 
     /// Number of connections that were opened, whether or not anything was sent over them.
@@ -126,10 +135,11 @@ impl ScriptedUpstream {
         self.stage.connections.load(Ordering::Acquire)
     }
 
-    /// All requests, in order of arrival.
+    /// All requests, in order of arrival; none of those that are only [counted](Self::counting).
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        lock(&self.stage.received).clone()
+        let kept = self.stage.received.as_ref();
+        kept.map(|kept| lock(kept).clone()).unwrap_or_default()
     }
 
     /// The only request.
