@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use local_engine::mistral::Mistral;
 use local_engine::worker::{Worker, WorkerSettings, parent_link, serve};
 use local_engine::{
-    EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine, Message,
-    Quantization, Token,
+    Constraint, EngineError, EngineSpec, Event, FinishReason, Generation, Health, Job, LocalEngine,
+    Message, Quantization, Token,
 };
 use tempfile::TempDir;
 
