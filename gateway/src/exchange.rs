@@ -37,7 +37,7 @@ use crate::openai::ChatRequest;
 use crate::server::Body;
 use crate::snapshot::Snapshot;
 
-pub(crate) use drafting::{Drafted, NoDraft, Task, draft, draft_watched};
+pub(crate) use drafting::{Drafted, NoDraft, Task, draft};
 pub(crate) use escalate::{another_may_answer, answered_end, failed_end, pause_before_retry};
 pub(crate) use examine::{Examined, examine};
 pub(crate) use fingerprint::fingerprint;
@@ -45,6 +45,7 @@ pub(crate) use job::{job_for, job_of};
 pub(crate) use judging::{Judging, Subject};
 pub(crate) use local::{end_of, local_plan, shape_for};
 pub(crate) use routing::{Asked, no_route, worst_case};
+pub(crate) use stopping::learns_to_stop;
 
 /// A request that is allowed in, before its body is understood.
 #[derive(Debug)]

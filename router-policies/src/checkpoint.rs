@@ -17,6 +17,7 @@ mod lesson;
 mod tally;
 mod trace;
 mod train;
+mod training;
 
 #[cfg(test)]
 mod tests;
@@ -24,10 +25,11 @@ mod tests;
 pub use heads::{Heads, StopPromise};
 pub use lesson::{Stopping, learn_to_stop};
 pub use tally::{CheckpointTally, StopTally};
-pub use trace::{Prefix, Trace, Traced, Tracer, features_at};
+pub use trace::{Course, Prefix, Trace, Traced, Tracer, features_at};
 pub use train::{StopProof, train};
 
 pub(crate) use trace::reached;
+pub(crate) use training::{Judged, Training};
 
 use crate::units::Probability;
 

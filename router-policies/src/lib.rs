@@ -37,8 +37,8 @@ mod verdict;
 
 pub use certificate::{Certificate, Changed, Fingerprint, Proven};
 pub use checkpoint::{
-    CHECKPOINTS, CheckpointTally, FINISHED, Heads, Prefix, Stop, StopPromise, StopProof, StopTally,
-    Stopping, Trace, Traced, Tracer, features_at, is_checkpoint, learn_to_stop, train,
+    CHECKPOINTS, CheckpointTally, Course, FINISHED, Heads, Prefix, Stop, StopPromise, StopProof,
+    StopTally, Stopping, Trace, Traced, Tracer, features_at, is_checkpoint, learn_to_stop, train,
 };
 pub use document::{
     ActionDocument, AnswerDocument, Api, ArmDocument, AuditDocument, BudgetAction, BudgetDocument,

@@ -21,6 +21,12 @@ impl Random {
         crate::number::real(self.next() >> 11) / crate::number::real(1 << 53)
     }
 
+    /// A place in a list of this length.
+    pub(crate) fn place(&mut self, length: usize) -> usize {
+        let place = self.next() % crate::number::count(length);
+        usize::try_from(place).unwrap()
+    }
+
     /// True with probability `p`.
     pub(crate) fn chance(&mut self, p: f64) -> bool {
         self.uniform() < p

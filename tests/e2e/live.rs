@@ -11,6 +11,7 @@ use support::{Books, Builder, Reply, ScriptedUpstream, TestGateway, chat_with};
 use tempfile::TempDir;
 
 mod audits;
+mod stops;
 
 /// Loose enough to be proven with tens of requests.
 fn routes(audit: &str) -> String {

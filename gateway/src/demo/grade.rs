@@ -125,6 +125,7 @@ async fn ask_small(
         shape: &plan.answer,
         job,
         deadline: None,
+        traced: false,
         commit: Commit::Complete,
         overtaken: CancellationToken::new(),
     })

@@ -67,7 +67,8 @@ impl Exchange {
             first,
             shape,
         } = begun;
-        let mut judgement = judging.judge_unfinished(&features, self.audits_open());
+        let (open, course) = (self.audits_open(), run.course());
+        let mut judgement = judging.judge_unfinished(&features, open, course);
         let assessment = judgement.assessment;
         let drawn = match assessment.verdict {
             Verdict::Accept => self.draw(&mut judgement),

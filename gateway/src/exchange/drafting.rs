@@ -9,7 +9,8 @@ use local_engine::{
     EngineError, Event, FinishReason, Generation, Job, LocalEngine, Token, Usage as EngineUsage,
 };
 use router_policies::{
-    Answer as Shape, Commit, Features, Finish, Marker, Reason, Signals, TokenSignal, features_at,
+    Answer as Shape, Commit, Course, Features, Finish, Marker, Reason, Signals, TokenSignal,
+    Tracer, features_at,
 };
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,8 @@ pub(crate) struct Drafted {
     pub(crate) at_commit: Option<Features>,
     /// What it consumed.
     pub(crate) usage: EngineUsage,
-    prefill: Duration,
+    /// What checkpoints saw of it, where that is asked for.
+    pub(crate) course: Option<Course>,
 }
 
 impl Drafted {
@@ -35,21 +37,21 @@ impl Drafted {
     pub(crate) fn text(&self) -> String {
         self.pieces.concat()
     }
+}
 
-    /// Its compute as a whole and without the prompt, in seconds; in tokens where the engine tells no time.
-    pub(crate) fn compute(&self) -> (f64, f64) {
-        let EngineUsage {
-            prompt_tokens,
-            completion_tokens,
-            busy,
-        } = self.usage;
-        if busy.is_zero() {
-            let written = f64::from(completion_tokens);
-            return (f64::from(prompt_tokens) + written, written);
-        }
-        let writing = busy.saturating_sub(self.prefill);
-        (busy.as_secs_f64(), writing.as_secs_f64())
+/// Compute of a draft as a whole and without the prompt, in seconds; in tokens where the engine tells no time.
+fn compute(usage: &EngineUsage, prefill: Duration) -> (f64, f64) {
+    let EngineUsage {
+        prompt_tokens,
+        completion_tokens,
+        busy,
+    } = *usage;
+    if busy.is_zero() {
+        let written = f64::from(completion_tokens);
+        return (f64::from(prompt_tokens) + written, written);
     }
+    let writing = busy.saturating_sub(prefill);
+    (busy.as_secs_f64(), writing.as_secs_f64())
 }
 
 /// Why there is no finished draft.
@@ -72,26 +74,16 @@ pub(crate) struct Task<'a> {
     pub(crate) deadline: Option<Duration>,
     /// From when on it is the answer.
     pub(crate) commit: Commit,
+    /// Whether it is to be known what checkpoints saw of it.
+    pub(crate) traced: bool,
     /// Cancelled when the draft is not needed any more.
     pub(crate) overtaken: CancellationToken,
 }
 
 /// Runs a task to its end or to its deadline. Dropping the future stops the engine within one step.
 pub(crate) async fn draft(task: Task<'_>) -> Result<Drafted, NoDraft> {
-    draft_watched(task, |_| ()).await
-}
-
-/// The same, with somebody who looks at it after each token but the end token.
-pub(crate) async fn draft_watched(
-    task: Task<'_>,
-    mut look: impl FnMut(&Signals),
-) -> Result<Drafted, NoDraft> {
     let mut run = Run::begin(task);
-    let look = |signals: &Signals| {
-        look(signals);
-        None::<Infallible>
-    };
-    match run.go_on(look).await? {
+    match run.go_on(|_| None::<Infallible>).await? {
         Pause::Finished(drafted) => Ok(*drafted),
         Pause::Seen(nothing) => match nothing {},
         Pause::Overtaken => Err(NoDraft {
@@ -125,7 +117,7 @@ impl Run {
     pub(crate) fn begin(task: Task<'_>) -> Self {
         Self {
             generation: task.engine.generate(task.job),
-            collected: Collected::new(task.shape, task.commit),
+            collected: Collected::new(task.shape, task.commit, task.traced),
             // A day stands for "no deadline"; tokio has no infinite one.
             until: Instant::now() + task.deadline.unwrap_or(Duration::from_secs(86_400)),
             overtaken: task.overtaken,
@@ -177,6 +169,11 @@ impl Run {
         self.collected.usage()
     }
 
+    /// What checkpoints saw of it so far, where that is asked for; what the whole will take is not known yet.
+    pub(crate) fn course(&self) -> Option<Course> {
+        self.collected.course(&self.usage(), (0.0, 0.0))
+    }
+
     /// The text so far, in pieces that are whole UTF-8.
     pub(crate) fn pieces(&self) -> &[String] {
         &self.collected.pieces
@@ -223,6 +220,7 @@ struct Collected {
     partial: Vec<u8>,
     commit: Commit,
     at_commit: Option<Features>,
+    tracer: Option<Tracer>,
     prompt_tokens: u32,
     prefill: Duration,
     /// When decoding began.
@@ -230,7 +228,7 @@ struct Collected {
 }
 
 impl Collected {
-    fn new(shape: &Shape, commit: Commit) -> Self {
+    fn new(shape: &Shape, commit: Commit, traced: bool) -> Self {
         // Other forms are checked as a whole.
         let commit = if *shape == Shape::Text {
             commit
@@ -240,6 +238,7 @@ impl Collected {
         Self {
             commit,
             at_commit: None,
+            tracer: traced.then(Tracer::default),
             marker: Marker::new(shape),
             signals: Signals::new(),
             pieces: Vec::new(),
@@ -283,6 +282,9 @@ impl Collected {
             let there = features_at(&self.signals, decisions);
             self.at_commit = self.at_commit.or(there);
         }
+        if let Some(tracer) = self.tracer.as_mut().filter(|_| !token.bytes.is_empty()) {
+            tracer.look(&self.signals);
+        }
         self.partial.extend_from_slice(&token.bytes);
         let whole = whole_prefix(&self.partial);
         if whole > 0 {
@@ -307,9 +309,19 @@ impl Collected {
             finish,
             at_commit: self.at_commit,
             features: self.signals.features(finish),
+            course: self.course(&usage, compute(&usage, self.prefill)),
             usage,
-            prefill: self.prefill,
         }
+    }
+
+    /// What checkpoints saw of a draft that took so much as a whole, and without the prompt.
+    fn course(&self, usage: &EngineUsage, (busy, writing): (f64, f64)) -> Option<Course> {
+        let tracer = self.tracer.clone()?;
+        let mut prefixes = tracer.finish(usage.completion_tokens.into(), writing);
+        // Nothing is given up once it is committed.
+        let committed = self.at_commit.and_then(|_| self.commit.decisions());
+        prefixes.retain(|prefix| committed.is_none_or(|decisions| prefix.decisions < decisions));
+        Some(Course { prefixes, busy })
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use local_engine::ModelInfo;
 use router_policies::{
-    Assessment, Features, Judge, LabelSampling, LocalPlan, Probability, Reason, Route, Scorer,
-    Trust, Verdict,
+    Assessment, Course, Features, Judge, LabelSampling, LocalPlan, Probability, Reason, Route,
+    Scorer, Trust, Verdict,
 };
 
 use super::fingerprint;
@@ -98,16 +98,18 @@ impl Judging {
     }
 
     /// Judges a draft that counts as a request of the route. `audits_open`: whether it might be audited if it is accepted, as
-    /// far as that depends on anything but the request.
+    /// far as that depends on anything but the request. `course` is what checkpoints saw of it.
     pub(crate) fn judge(
         &self,
         features: &Features,
         failed: Option<Reason>,
         audits_open: bool,
+        course: Option<Course>,
     ) -> Judgement {
         match &self.rule {
             Rule::Proven(controller) => {
-                let (ruling, sampling, ticket) = controller.take(features, failed, audits_open);
+                let judged = (features, failed);
+                let (ruling, sampling, ticket) = controller.take(judged, audits_open, course);
                 Judgement {
                     learnt: Some((sampling, ticket)),
                     ..ruling.into()
@@ -118,10 +120,15 @@ impl Judging {
     }
 
     /// Judges a draft that would be committed before its end.
-    pub(crate) fn judge_unfinished(&self, features: &Features, audits_open: bool) -> Judgement {
+    pub(crate) fn judge_unfinished(
+        &self,
+        features: &Features,
+        audits_open: bool,
+        course: Option<Course>,
+    ) -> Judgement {
         match &self.rule {
             Rule::Proven(controller) => {
-                let (ruling, learnt) = controller.take_unfinished(features, audits_open);
+                let (ruling, learnt) = controller.take_unfinished(features, audits_open, course);
                 Judgement {
                     learnt,
                     ..ruling.into()

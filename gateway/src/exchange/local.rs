@@ -17,7 +17,7 @@ use super::draw::ToAudit;
 use super::examine::{Examined, examine};
 use super::job::job_for;
 use super::judging::{Judging, Subject};
-use super::stopping::Stopped;
+use super::stopping::{Stopped, learns_to_stop};
 use crate::learning::{Judged, Learning, Said};
 use crate::ledger::{
     AttemptEnd, AttemptGuard, AttemptOutcome, AttemptPlan, Engine, Pricing, Purpose, Usage,
@@ -134,6 +134,7 @@ impl Exchange {
             },
             deadline: plan.deadline,
             commit: self.route.commit,
+            traced: learns_to_stop(&self.route),
             overtaken: overtaken.clone(),
         }
     }
@@ -179,7 +180,8 @@ impl Exchange {
         let shape = shape_for(&self.request, plan);
         let Examined { text, failed } = examine(&shape, &mut drafted, || self.request.messages());
         let open = self.audits_open();
-        let mut judgement = judging.judge(&drafted.features, failed, open);
+        let course = drafted.course.take();
+        let mut judgement = judging.judge(&drafted.features, failed, open, course);
         let assessment = judgement.assessment;
         let drawn = self.draw(&mut judgement);
         let subject = Subject {

@@ -1,7 +1,7 @@
 //! Drafts that are given up before their end.
 
 use local_engine::Usage as EngineUsage;
-use router_policies::{FINISHED, Features, Probability, Reason, Stop};
+use router_policies::{FINISHED, Features, Probability, Reason, Route, Stop, Trust};
 use sha2::{Digest, Sha256};
 
 use super::Exchange;
@@ -18,6 +18,11 @@ pub(super) struct Stopped {
     pub(super) why: (Stop, Features),
     /// What it consumed.
     pub(super) usage: EngineUsage,
+}
+
+/// Whether whole drafts on `route` teach it to give others up.
+pub(crate) fn learns_to_stop(route: &Route) -> bool {
+    route.early_abort && matches!(route.trust, Trust::Risk(_))
 }
 
 impl Exchange {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use local_engine::LocalEngine;
 use router_policies::{
-    Certificate, Fingerprint, Judge, Labelled, LocalPlan, Proof, RiskTarget, Route, Scorer,
-    StopPromise, StopProof, StopTally, Stopping, Traced, Tracer, Trust, learn, learn_to_stop,
+    Certificate, Course, Fingerprint, Judge, Labelled, LocalPlan, Proof, RiskTarget, Route, Scorer,
+    StopPromise, StopProof, StopTally, Stopping, Traced, Trust, learn, learn_to_stop,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::compare::agrees;
 use super::family::prompt_family;
 use super::labelled::LabelledRequest;
-use crate::exchange::{Examined, Task, draft_watched, examine, fingerprint, job_of};
+use crate::exchange::{Examined, Task, draft, examine, fingerprint, job_of};
 
 /// What a calibration found.
 #[derive(Debug)]
@@ -197,13 +197,11 @@ async fn trace(
         job: job_of(plan, row.messages.clone()),
         deadline: plan.deadline,
         commit: route.commit,
+        traced: true,
         overtaken: CancellationToken::new(),
     };
-    let mut tracer = Tracer::default();
-    let drafting = draft_watched(task, |signals| tracer.look(signals));
-    let mut drafted = drafting.await.ok()?;
-    let (busy, writing) = drafted.compute();
-    let tokens = drafted.usage.completion_tokens;
+    let mut drafted = draft(task).await.ok()?;
+    let Course { prefixes, busy } = drafted.course.take().unwrap_or_default();
     let Examined { text, failed } = examine(&plan.answer, &mut drafted, || row.messages.clone());
     // What is committed before its end is sent, whatever fails later.
     let committed = drafted.at_commit.and_then(|_| route.commit.decisions());
@@ -214,9 +212,6 @@ async fn trace(
         // the certificate errs on the safe side.
         bad: failed.is_some() || !agrees(&plan.answer, &text, &row.gold),
     };
-    let mut prefixes = tracer.finish(tokens.into(), writing);
-    // Nothing is given up once it is committed.
-    prefixes.retain(|prefix| committed.is_none_or(|decisions| prefix.decisions < decisions));
     Some(Traced {
         labelled,
         prefixes,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use router_policies::{
-    Features, Fingerprint, Judge, Label, LabelSampling, LearningReport, LiveSettings, Probability,
-    Reason, Verdict,
+    Course, Features, Fingerprint, Judge, Label, LabelSampling, LearningReport, LiveSettings,
+    Probability, Reason, Verdict,
 };
 
 use self::state::{Request, State};
@@ -99,22 +99,24 @@ impl Controller {
     }
 
     /// Decides on a draft and takes it in as the next request: how its label is drawn, and the way to tell it.
-    /// `audits_open` is that of [`Learner::sampling`](router_policies::Learner::sampling).
+    /// `audits_open` is that of [`Learner::sampling`](router_policies::Learner::sampling); `course`, what checkpoints saw of it.
     pub(crate) fn take(
         self: &Arc<Self>,
-        features: &Features,
-        failed: Option<Reason>,
+        (features, failed): (&Features, Option<Reason>),
         audits_open: bool,
+        course: Option<Course>,
     ) -> (Ruling, LabelSampling, Ticket) {
         let mut state = self.state.lock();
         let ruling = state.rule(features, failed);
         let p_bad = ruling.assessment.p_bad;
         let sampling = state.learner.sampling(p_bad, audits_open);
+        let traces = state.traces();
         let number = state.held.push(Request {
             features: Some(*features),
             valid: failed.is_none(),
             p_bad,
             sampling,
+            course: course.filter(|_| traces),
         });
         let ticket = Ticket {
             controller: Arc::clone(self),
@@ -129,6 +131,7 @@ impl Controller {
         self: &Arc<Self>,
         features: &Features,
         audits_open: bool,
+        course: Option<Course>,
     ) -> (Ruling, Option<(LabelSampling, Ticket)>) {
         let ruling = self.rule(features, None);
         if ruling.threshold.is_none() {
@@ -139,7 +142,7 @@ impl Controller {
             self.take_stopped(audits_open);
             return (ruling, None);
         }
-        let (ruling, sampling, ticket) = self.take(features, None, audits_open);
+        let (ruling, sampling, ticket) = self.take((features, None), audits_open, course);
         (ruling, Some((sampling, ticket)))
     }
 
@@ -160,6 +163,7 @@ impl Controller {
             valid: false,
             p_bad,
             sampling,
+            course: None,
         });
         drop(state);
         self.settle(number, Label::NotDrawn);

@@ -20,7 +20,8 @@ use crate::app::App;
 use crate::ledger::{Mode, Turn};
 use crate::snapshot::Snapshot;
 
-/// Most controllers of one route. Each holds about 30 kB, and while it learns up to 400 kB of labelled drafts.
+/// Most controllers of one route. Each holds about 30 kB, and while it learns up to 400 kB of labelled drafts; with `early_abort` as
+/// much again, until it has its heads.
 const MOST_A_ROUTE: usize = 16;
 
 /// Shortest time between two writings of what was learnt, when nothing turned.
@@ -267,6 +268,18 @@ async fn told(app: &App, folder: Option<&Path>, key: &Key, news: News) {
             app.metrics().alarmed(route, word(&alarm.cause));
             let turn = turn(route, Mode::Learning, word(&alarm.cause), issued.as_ref());
             app.ledger().turned(turn).await;
+        }
+        News::Stopping(issued) => {
+            certified(app, folder, &issued).await;
+            if let Some(heads) = &issued.certificate().heads {
+                tracing::info!(
+                    route,
+                    certificate = issued.id(),
+                    accepted = heads.accepted,
+                    wrong = heads.wrong,
+                    "drafts that will probably be rejected are given up from now on; proven while serving"
+                );
+            }
         }
         News::Refitted => {
             tracing::info!(

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::egress::EgressPermit;
 use crate::exchange::{
     Drafted, Examined, Judging, NoDraft, Subject, Task, draft, end_of, examine, job_for,
-    local_plan, shape_for,
+    learns_to_stop, local_plan, shape_for,
 };
 use crate::ledger::{AttemptGuard, AttemptOutcome, Engine, Origin, Purpose, Receipt};
 use crate::openai::ChatRequest;
@@ -128,6 +128,7 @@ impl Practice {
             job,
             deadline: Some(plan.deadline.unwrap_or(LONGEST)),
             commit: self.route.commit,
+            traced: learns_to_stop(&self.route),
             overtaken: CancellationToken::new(),
         };
         match draft(task).await {
@@ -163,7 +164,8 @@ impl Practice {
         let mut judgement = if self.purpose == Purpose::Redo {
             judging.judge_again(&drafted.features, failed)
         } else {
-            judging.judge(&drafted.features, failed, learning.audits_open(&self.route))
+            let (open, course) = (learning.audits_open(&self.route), drafted.course.take());
+            judging.judge(&drafted.features, failed, open, course)
         };
         let subject = Subject {
             exchange: self.receipt.id(),

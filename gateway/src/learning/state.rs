@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use router_policies::{Features, Fingerprint, Learner};
 use serde::{Deserialize, Serialize};
 
-use super::store::{StoreError, write_whole};
+use super::store::{StoreError, write_close};
 
 /// Folder of the states, in that of the certificates.
 const FOLDER: &str = "live";
@@ -79,7 +79,7 @@ fn read(path: &Path) -> Option<Kept> {
 /// [`StoreError`].
 pub(super) fn save(certificates: &Path, id: &str, kept: &Kept) -> Result<(), StoreError> {
     let path = path_of(certificates, &kept.route, id);
-    write_whole(&path, kept)
+    write_close(&path, kept)
 }
 
 /// Removes a state.

@@ -166,19 +166,28 @@ pub(super) fn id_of(fingerprint: &Fingerprint) -> String {
     )
 }
 
-/// Writes JSON, whole or not at all.
-pub(super) fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+/// Writes JSON that people read, whole or not at all.
+fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    write(path, serde_json::to_string_pretty(value))
+}
+
+/// Writes JSON of many numbers, whole or not at all.
+pub(super) fn write_close(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    write(path, serde_json::to_string(value))
+}
+
+fn write(path: &Path, text: serde_json::Result<String>) -> Result<(), StoreError> {
     let io = |source| StoreError::Io {
         path: path.to_path_buf(),
         source,
     };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(io)?;
-    }
-    let text = serde_json::to_string_pretty(value).map_err(|e| StoreError::Invalid {
+    let text = text.map_err(|e| StoreError::Invalid {
         path: path.to_path_buf(),
         reason: e.to_string(),
     })?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
     let mut file = File::create(&draft).map_err(io)?;

@@ -21,11 +21,11 @@ use crate::verdict::{Judge, Verdict};
 
 mod promise;
 
-fn p(value: f64) -> Probability {
+pub(super) fn p(value: f64) -> Probability {
     Probability::new(value).unwrap()
 }
 
-fn target(max_regret: f64) -> RiskTarget {
+pub(super) fn target(max_regret: f64) -> RiskTarget {
     RiskTarget::new(p(max_regret), p(0.9)).unwrap()
 }
 
@@ -65,7 +65,7 @@ fn draft(random: &mut Random) -> Traced {
     }
 }
 
-fn traffic(seed: u64, size: usize) -> Vec<Traced> {
+pub(super) fn traffic(seed: u64, size: usize) -> Vec<Traced> {
     let mut random = Random::seeded(seed);
     (0..size).map(|_| draft(&mut random)).collect()
 }

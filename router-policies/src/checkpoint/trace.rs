@@ -50,6 +50,15 @@ impl Traced {
     }
 }
 
+/// How a draft came about, as the checkpoints saw it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Course {
+    /// In the order of their decisions.
+    pub prefixes: Vec<Prefix>,
+    /// Compute of the whole draft, prompt included; any unit, the same for all. 0 where it is not known.
+    pub busy: f64,
+}
+
 /// Keeps what the checkpoints see of a draft while its tokens arrive: one prefix each time the draft has doubled.
 #[derive(Debug, Clone, Default)]
 pub struct Tracer {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::CHECKPOINTS;
 use super::heads::{Head, Heads, StopPromise};
-use super::trace::Trace;
+use super::trace::{Prefix, Trace};
 use crate::number::{count, real};
 use crate::risk::{RiskTarget, least_n, upper_bound};
 use crate::scorer::Scorer;
@@ -51,31 +51,55 @@ pub fn train(
     threshold: Probability,
     promise: &StopPromise,
 ) -> StopProof {
+    let accepted = proving.iter().filter(|trace| trace.accepted);
+    let accepted: Vec<&Trace> = accepted.collect();
+    let heads = fit_heads(fitting);
+    let stopped: Vec<u16> = accepted
+        .iter()
+        .filter_map(|trace| stopped_from(&heads, &trace.prefixes))
+        .collect();
+    conclude(
+        &heads,
+        (&stopped, count(accepted.len())),
+        threshold,
+        promise,
+    )
+}
+
+/// Heads without limits, one for each checkpoint that enough drafts of either kind come to.
+pub(super) fn fit_heads(traces: &[Trace]) -> Vec<Head> {
+    let fit = |decisions| fit(traces, decisions);
+    CHECKPOINTS.into_iter().filter_map(fit).collect()
+}
+
+/// What accepted drafts prove of heads without limits: how many there were and, of each that some price of the grid stops, the
+/// greatest such price ([`stopped_from`]).
+pub(super) fn conclude(
+    heads: &[Head],
+    (stopped, accepted): (&[u16], u64),
+    threshold: Probability,
+    promise: &StopPromise,
+) -> StopProof {
     let Some(target) = promise.target() else {
         return StopProof::Nothing;
     };
-    let accepted: Vec<&Trace> = proving.iter().filter(|trace| trace.accepted).collect();
-    let (have, needed) = (count(accepted.len()), least_n(&target));
-    if have < needed {
+    let needed = least_n(&target);
+    if accepted < needed {
+        let have = accepted;
         return StopProof::NotEnough { needed, have };
     }
-    let fitted: Vec<Head> = CHECKPOINTS
-        .into_iter()
-        .filter_map(|decisions| fit(fitting, decisions))
-        .collect();
-    let dearest = highest(&fitted, &accepted);
-    match cheapest(&dearest, &target, have) {
-        Some((price, wrong)) if !fitted.is_empty() => {
-            let bound = upper_bound(wrong, have, target.delta());
+    match cheapest(stopped, &target, accepted) {
+        Some((price, wrong)) if !heads.is_empty() => {
+            let bound = upper_bound(wrong, accepted, target.delta());
             StopProof::Proven(Heads {
                 promise: *promise,
                 threshold,
                 price,
-                accepted: have,
+                accepted,
                 wrong,
                 // Bisection may end a rounding error above what the test has passed.
                 bound: bound.min(promise.max_wrong()),
-                heads: at_price(&fitted, price),
+                heads: at_price(heads, price),
             })
         }
         _ => StopProof::Nothing,
@@ -102,17 +126,14 @@ fn fit(traces: &[Trace], decisions: u32) -> Option<Head> {
     })
 }
 
-/// For each draft the greatest price of the grid at which it is stopped; drafts that no price stops are left out.
-fn highest(heads: &[Head], traces: &[&Trace]) -> Vec<u16> {
-    let step = |trace: &&Trace| {
-        let passed = trace.prefixes.iter().filter_map(|prefix| {
-            let head = heads.iter().find(|h| h.decisions == prefix.decisions)?;
-            let p = head.scorer.p_bad(&prefix.features);
-            (0..STEPS).find(|step| p >= limit(price(*step), head.left))
-        });
-        passed.min()
-    };
-    traces.iter().filter_map(step).collect()
+/// The greatest price of the grid at which a draft with these prefixes is stopped; `None` if at none.
+pub(super) fn stopped_from(heads: &[Head], prefixes: &[Prefix]) -> Option<u16> {
+    let passed = prefixes.iter().filter_map(|prefix| {
+        let head = heads.iter().find(|h| h.decisions == prefix.decisions)?;
+        let p = head.scorer.p_bad(&prefix.features);
+        (0..STEPS).find(|step| p >= limit(price(*step), head.left))
+    });
+    passed.min()
 }
 
 /// The smallest price of which the promise is proven, and the wrong stops at it.

@@ -74,6 +74,13 @@ impl Watch {
         self.rate = None;
     }
 
+    /// Of drafts that are given up, what is known of whole drafts stays unknown. What such signals looked like when all were seen to
+    /// their ends is no measure then; the next requests are.
+    pub(super) fn ends_unseen(&mut self) {
+        self.tokens = Shift::new();
+        self.prompt = Shift::new();
+    }
+
     /// Above the threshold in force one confidence is as good as another: what is escalated is not at risk, and a draft
     /// that is given up early never tells its own.
     fn shift(&mut self, seen: &Observation, threshold: Option<Cell>) -> Option<AlarmCause> {

@@ -8,6 +8,7 @@ use super::audit::LabelSampling;
 use super::learning::{Event, LearningReport, Observation, Phase, RouteLearning};
 use super::settings::LiveSettings;
 use crate::certificate::Certificate;
+use crate::checkpoint::{Course, Heads, Judged, StopPromise, Training};
 use crate::learn::Labelled;
 use crate::risk::{RiskTarget, least_n};
 use crate::scorer::Scorer;
@@ -35,6 +36,9 @@ const MOST_TRIALS: u32 = 4;
 ///
 /// Each further scorer is another chance to be lucky. So the first gets half of δ, the second a quarter, and so on: the
 /// chance that any threshold proven until the next alarm breaks the target stays at δ.
+///
+/// A route that gives drafts up early tells it their [courses](Self::trace) too. Then it trains heads, which are proven on drafts
+/// that come after the threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Learner {
@@ -43,6 +47,8 @@ pub struct Learner {
     trial: u32,
     learning: RouteLearning,
     collected: VecDeque<Collected>,
+    #[serde(default)]
+    stops: Training,
 }
 
 /// Features and label of a draft that passed its checks; shorter in a file than with the names of the features.
@@ -68,6 +74,7 @@ impl Learner {
             trial: 0,
             learning: RouteLearning::new(of_trial(settings, 0)),
             collected: VecDeque::new(),
+            stops: Training::new(),
         }
     }
 
@@ -140,6 +147,39 @@ impl Learner {
         }
     }
 
+    /// Whether [`trace`](Self::trace) has a use for courses of drafts.
+    pub const fn traces(&self) -> bool {
+        self.stops.is_open()
+    }
+
+    /// Takes in how a draft came about that was [observed](Self::observe) just now, with the features that its verdict went by. Gives
+    /// heads when they are proven: they belong to the certificate in force.
+    ///
+    /// Leave it out where the certificate has heads already: a draft that a head might have stopped proves nothing.
+    pub fn trace(
+        &mut self,
+        seen: &Observation,
+        features: &Features,
+        course: &Course,
+    ) -> Option<Heads> {
+        // What another scorer judged is no measure of the verdicts of this one.
+        if seen.sampling.episode != self.episode() {
+            return None;
+        }
+        let draft = Judged {
+            p_bad: seen.p_bad,
+            features,
+            course,
+        };
+        let promise = StopPromise::usual(&self.declared.target);
+        let threshold = self.threshold();
+        let heads = self
+            .stops
+            .observe(&draft, &self.scorer, threshold, &promise)?;
+        self.learning.ends_unseen();
+        Some(heads)
+    }
+
     /// What is known, to be shown.
     pub fn report(&self) -> LearningReport {
         self.learning.report()
@@ -193,6 +233,7 @@ impl Learner {
     fn begin_anew(&mut self) {
         self.trial = 0;
         self.collected.clear();
+        self.stops = Training::new();
         self.learning.restart_with(of_trial(self.declared, 0));
     }
 }

@@ -276,6 +276,11 @@ impl RouteLearning {
         self.settings.bought = settings.bought;
     }
 
+    /// From now on some drafts are given up that were seen to their ends before.
+    pub(super) fn ends_unseen(&mut self) {
+        self.watch.ends_unseen();
+    }
+
     /// Requests since learning last began.
     pub const fn requests(&self) -> u64 {
         self.requests
@@ -328,8 +333,11 @@ impl RouteLearning {
         if self.threshold.is_none() && !self.is_enough(cell) {
             return None;
         }
-        self.threshold = Some(cell);
+        let first = self.threshold.replace(cell).is_none();
         self.watch.threshold_changed();
+        if first && !self.settings.raises {
+            self.watch.ends_unseen();
+        }
         Some(proof)
     }
 

@@ -328,3 +328,39 @@ fn a_stored_route_goes_on_where_it_was() {
     assert_eq!(a.map(|(request, _)| request), b.map(|(request, _)| request));
     assert!(a.is_some());
 }
+
+/// Drafts that will be rejected are long. Once there is a threshold they are given up, and nobody knows how long they would have
+/// become.
+#[test]
+fn drafts_that_are_given_up_are_no_change_of_the_traffic() {
+    let giving_up = LiveSettings {
+        raises: false,
+        ..settings()
+    };
+    let (mut learning, mut random) = (RouteLearning::new(giving_up), Random::seeded(4));
+    let mut certified = 0;
+    for request in 0..12_000 {
+        let x = 0.5 * random.uniform();
+        let bad = random.chance(x);
+        let given_up = learning.threshold().is_some_and(|most| p(x) > most);
+        let p_bad = if given_up { Probability::ONE } else { p(x) };
+        let sampling = learning.sampling(p_bad, true);
+        let label = match sampling.draws(random.uniform()) {
+            true if !given_up => Label::of(bad),
+            _ => Label::NotDrawn,
+        };
+        let seen = Observation {
+            p_bad,
+            sampling,
+            label,
+            decision_tokens: (!given_up).then_some(if x > 0.15 { 40 } else { 5 }),
+            prompt_logprob: (!given_up).then_some(-2.0 - 10.0 * x),
+        };
+        match learning.observe(&seen) {
+            None => {}
+            Some(Event::Certified(_)) => certified += 1,
+            Some(event) => panic!("{request}: {event:?}"),
+        }
+    }
+    assert_eq!(certified, 1);
+}

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use router_policies::{
-    Alarm, Assessment, Certificate, Event, Features, Fingerprint, Judge, Label, LabelSampling,
-    Labelled, Learner, LiveSettings, Observation, Probability, Reason, Scorer, Step,
+    Alarm, Assessment, Certificate, Course, Event, Features, Fingerprint, Heads, Judge, Label,
+    LabelSampling, Labelled, Learner, LiveSettings, Observation, Probability, Reason, Scorer, Step,
 };
 
 use super::Key;
@@ -34,6 +34,8 @@ pub(super) struct Request {
     pub(super) valid: bool,
     pub(super) p_bad: Probability,
     pub(super) sampling: LabelSampling,
+    /// What checkpoints saw of it, where that is asked for.
+    pub(super) course: Option<Course>,
 }
 
 /// What others have to be told of.
@@ -46,6 +48,8 @@ pub(in crate::learning) enum News {
         issued: Option<Arc<Issued>>,
         alarm: Alarm,
     },
+    /// Drafts are given up by the heads of this certificate, which is the one in force otherwise.
+    Stopping(Arc<Issued>),
     /// Another scorer speaks.
     Refitted,
 }
@@ -129,6 +133,14 @@ impl State {
         self.learner.threshold().map(|live| live.min(certified))
     }
 
+    /// Whether heads are to be trained. While some are in force, a draft that one of them might have stopped would prove
+    /// nothing of others.
+    pub(super) fn traces(&self) -> bool {
+        let issued = self.voice.issued();
+        let stops = issued.is_some_and(|issued| issued.certificate().heads.is_some());
+        !stops && self.learner.traces()
+    }
+
     /// Learns from the requests that need not wait any longer.
     pub(super) fn learn(&mut self, key: &Key, fingerprint: &Fingerprint) {
         while let Some((request, label)) = self.held.pop() {
@@ -139,6 +151,7 @@ impl State {
                 valid,
                 p_bad,
                 sampling,
+                course,
             } = request;
             // What was drawn for certain and not looked at would pass as good.
             let unseen = label == Label::NotDrawn && p_bad < Probability::ONE;
@@ -162,7 +175,29 @@ impl State {
             if let Some(step) = self.learner.observe(&seen, example.as_ref()) {
                 self.step(step, key, fingerprint);
             }
+            let traced = features.zip(course).filter(|_| self.traces());
+            let heads = traced.and_then(|(features, course)| {
+                let learner = &mut self.learner;
+                learner.trace(&seen, &features, &course)
+            });
+            if let Some(heads) = heads {
+                self.stop_by(heads);
+            }
         }
+    }
+
+    /// Puts heads in force.
+    fn stop_by(&mut self, heads: Heads) {
+        let Some(issued) = self.voice.issued() else {
+            return;
+        };
+        let certificate = issued.certificate().clone().with_heads(Some(heads));
+        // As with a certificate that is proven.
+        let Ok(issued) = Issued::new(&certificate) else {
+            return;
+        };
+        self.news.push(News::Stopping(Arc::clone(&issued)));
+        self.voice = Voice::Certified(issued);
     }
 
     fn step(&mut self, step: Step, key: &Key, fingerprint: &Fingerprint) {
