@@ -215,6 +215,13 @@ async fn what_is_no_verdict_is_no_label() {
         gateway.ask(&question("fine")).await;
         gateway.learnt().await;
     }
+    let metrics = gateway.get("/metrics").await.text;
+    for (cause, count) in [("unreadable", 1), ("no_answer", 2)] {
+        let counted = format!(
+            "smallfirst_judge_failures_total{{route=\"text\",cause=\"{cause}\"}} {count}\n"
+        );
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
     let report = gateway.report().await;
     let books = gateway.stop().await;
     // The tie; asked again, the judge says nothing more.
@@ -258,9 +265,14 @@ async fn the_cap_of_the_day_holds_for_judges_too() {
         gateway.ask(&question("fine")).await;
         gateway.learnt().await;
     }
+    let metrics = gateway.get("/metrics").await.text;
     let books = gateway.stop().await;
     assert!(books.cost_of("audit") <= "0.012".parse().unwrap());
     assert!(judge.count() >= 1 && judge.count() < 8);
+    assert!(
+        metrics.contains("route=\"text\",cause=\"no_money\""),
+        "{metrics}"
+    );
     assert_eq!(labels(&books).len(), judge.count());
 }
 

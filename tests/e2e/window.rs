@@ -43,6 +43,8 @@ fn scripted() -> Scripted {
         let asks = |word: &str| job.messages.iter().any(|m| m.content.contains(word));
         let mut script = if asks("loop") {
             script(&["again and "; 40], -0.001)
+        } else if asks("object") {
+            script(&["{\"a\"", ": ", "1", "}"], -0.001)
         } else if asks("short") {
             script(&["yes", "."], -0.001)
         } else {
@@ -279,4 +281,55 @@ async fn a_window_has_a_certificate_of_its_own() {
     let told = gateway.ask(&question("easy")).await.told();
     assert_eq!(told, "upstream learning");
     gateway.stop().await;
+}
+
+/// JSON that a client asks for is judged at its end, on a text route too: what was proven of the window says nothing about it.
+#[tokio::test]
+async fn json_on_a_text_route_has_a_certificate_of_its_own() {
+    let upstream = ScriptedUpstream::answering(|_| Reply::completion(r#"{"a": 1}"#)).await;
+    let rows = |n: u32| LabelledRequest {
+        messages: vec![Message {
+            role: "user".to_owned(),
+            content: if n.is_multiple_of(4) { "hard" } else { "easy" }.to_owned(),
+        }],
+        gold: json!(if n.is_multiple_of(4) {
+            "another".to_owned()
+        } else {
+            WORDS.concat()
+        }),
+    };
+    let gateway = TestGateway::builder()
+        .upstream(&upstream)
+        .engine(Arc::new(scripted()))
+        .routes(&routes("risk: { max_regret: 20%, assurance: 90% }"))
+        .certified("text", Arc::new(scripted()), (0..60).map(rows).collect())
+        .start()
+        .await;
+    let text = gateway.stream(&question("easy")).await;
+    assert_eq!(text.told(), "local accepted");
+    let wanted = json!({ "max_tokens": 400, "response_format": { "type": "json_object" } });
+    let object = chat_with("auto", "object", &wanted);
+    let mut told = gateway.ask(&object).await.told();
+    assert_eq!(told, "upstream learning");
+    gateway.learnt().await;
+    let mut asked = 1;
+    while told != "local accepted" && asked < 200 {
+        told = gateway.ask(&object).await.told();
+        gateway.learnt().await;
+        asked += 1;
+    }
+    assert_eq!(told, "local accepted");
+    let certificates = gateway::learning::load_certificates(&gateway.path("certificates")).unwrap();
+    let proven: Vec<_> = certificates
+        .values()
+        .map(|certificate| certificate.fingerprint.answer.as_str())
+        .collect();
+    assert!(
+        matches!(proven.as_slice(), ["text@4", json] if json.starts_with("json")),
+        "{proven:?}"
+    );
+    let books = gateway.stop().await;
+    for evidence in books.exchanges.iter().flat_map(|e| &e.evidence) {
+        evidence.recompute().unwrap();
+    }
 }

@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::learning::prompt_family;
 
-/// Everything whose change voids a certificate.
+/// Everything whose change voids a certificate. `shape` is what an answer must be: the plan's word, or what the client asks for.
 pub(crate) fn fingerprint(
     info: &ModelInfo,
-    (route, plan): (&Route, &LocalPlan),
+    (route, plan, shape): (&Route, &LocalPlan, &Answer),
     system: &str,
 ) -> Fingerprint {
     Fingerprint {
@@ -17,7 +17,7 @@ pub(crate) fn fingerprint(
         quantization: info.quantization.clone(),
         template: info.template_hash.clone(),
         tokenizer: info.tokenizer_hash.clone(),
-        answer: format!("{}{}", answer_hash(&plan.answer), commit_mark(route.commit)),
+        answer: format!("{}{}", answer_hash(shape), commit_mark(shape, route.commit)),
         prompt_family: format!("{}{}", prompt_family(system), additions_mark(&plan.prompt)),
     }
 }
@@ -46,9 +46,9 @@ fn additions_mark(additions: &PromptAdditions) -> String {
     format!("+{}", hex(&hash.finalize()))
 }
 
-/// What is decided after so many tokens is another decision. Nothing where it is decided at the end.
-fn commit_mark(commit: Commit) -> String {
-    let decisions = commit.decisions();
+/// What is decided after so many tokens is another decision. Nothing where it is decided at the end, as all but texts are.
+fn commit_mark(shape: &Answer, commit: Commit) -> String {
+    let decisions = commit.decisions().filter(|_| *shape == Answer::Text);
     decisions.map_or_else(String::new, |decisions| format!("@{decisions}"))
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use local_engine::ModelInfo;
 use router_policies::{
-    Assessment, Course, Features, Judge, LabelSampling, LocalPlan, Probability, Reason, Route,
-    Scorer, Trust, Verdict,
+    Answer, Assessment, Course, Features, Judge, LabelSampling, LocalPlan, Probability, Reason,
+    Route, Scorer, Trust, Verdict,
 };
 
 use super::fingerprint;
@@ -59,15 +59,16 @@ pub(crate) struct Judgement {
 }
 
 impl Judging {
-    /// The judge of requests on `route` with the system prompt `system`, answered by the model that `info` describes.
+    /// The judge of requests on `route` with the system prompt `system`, answered by the model that `info` describes with something of
+    /// the form `shape`. A text route that is asked for JSON proves that apart: it is marked, checked and committed otherwise.
     pub(crate) fn new(
         learning: &Learning,
         snapshot: &Snapshot,
-        (route, plan): (&Route, &LocalPlan),
+        (route, plan, shape): (&Route, &LocalPlan, &Answer),
         info: &ModelInfo,
         system: &str,
     ) -> Self {
-        let now = fingerprint(info, (route, plan), system);
+        let now = fingerprint(info, (route, plan, shape), system);
         let declared = |mode, threshold| {
             Rule::Declared(Judge::for_route(route.trust, None, &now), mode, threshold)
         };

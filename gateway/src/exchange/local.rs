@@ -159,7 +159,8 @@ impl Exchange {
         let engine = engine.ok_or(Reason::EngineDown)?;
         let info = engine.info().filter(|_| engine.health() == Health::Ready);
         let info = info.ok_or(Reason::EngineDown)?;
-        let route = (&*self.route, plan);
+        let shape = shape_for(&self.request, plan);
+        let route = (&*self.route, plan, &shape);
         let learning = self.app.learning();
         let judging = Judging::new(learning, &self.snapshot, route, &info, &self.system);
         if judging.learns() {

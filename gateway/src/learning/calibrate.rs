@@ -101,7 +101,7 @@ pub async fn calibrate(
         progress();
     }
     let taught = teach(route, &traced, &target);
-    let family = fingerprint(&info, (route, plan), &system);
+    let family = fingerprint(&info, (route, plan, &plan.answer), &system);
     let proving = taught.lesson.proving(&taught.labelled);
     let proving = proving.into_iter().copied().collect();
     let certificate = certificate(&taught, route, target, family.clone());

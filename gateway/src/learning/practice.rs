@@ -148,14 +148,14 @@ impl Practice {
             return;
         };
         let learning = app.learning();
+        let shape = shape_for(&self.request, plan);
         let judging = Judging::new(
             learning,
             &self.snapshot,
-            (&self.route, plan),
+            (&self.route, plan, &shape),
             &info,
             &self.system,
         );
-        let shape = shape_for(&self.request, plan);
         let Examined { text, failed } = examine(&shape, &mut drafted, || self.request.messages());
         // What is committed before its end would have been sent, whatever failed later.
         let failed_later = drafted.at_commit.and(failed).is_some();

@@ -95,10 +95,16 @@ impl Trial<'_> {
     /// A verdict, booked.
     async fn judged(&self, draft_first: bool) -> Preferred {
         let preferred = match self.ask(draft_first).await {
-            // Not asked: nothing was judged.
-            None => return Preferred::Unreadable,
-            Some(said) => said.map_or(Preferred::Unreadable, |said| read(&said.text, draft_first)),
+            // Nothing was judged.
+            Err(cause) => {
+                self.failed(cause);
+                return Preferred::Unreadable;
+            }
+            Ok(said) => said.map_or(Preferred::Unreadable, |said| read(&said.text, draft_first)),
         };
+        if preferred == Preferred::Unreadable {
+            self.failed("unreadable");
+        }
         let (exchange, purpose) = self.about;
         let row = JudgingRow {
             exchange,
@@ -111,8 +117,16 @@ impl Trial<'_> {
         preferred
     }
 
-    /// What the judge says; `None` if it could not be asked.
-    async fn ask(&self, draft_first: bool) -> Option<Option<Said>> {
+    fn failed(&self, cause: &'static str) {
+        let route = self.hearing.route.id();
+        self.hearing.app.metrics().judge_failed(&route, cause);
+    }
+
+    /// What the judge says.
+    ///
+    /// # Errors
+    /// The cause in metrics, if it could not be asked or did not answer.
+    async fn ask(&self, draft_first: bool) -> Result<Option<Said>, &'static str> {
         let Hearing {
             app,
             permit,
@@ -124,7 +138,7 @@ impl Trial<'_> {
         let body = self.body(draft_first);
         let worst = self.worst(&body);
         let auditor = &app.learning().auditor;
-        let money = auditor.pay(route, worst).ok()?;
+        let money = auditor.pay(route, worst).map_err(|_| "no_money")?;
         let budget = route.budget.as_ref();
         // Held until the cost is booked, which charges the budget; both together are never beyond it.
         let _room = match budget {
@@ -132,10 +146,10 @@ impl Trial<'_> {
             Some(budget) => {
                 let (budgets, ledger, id) = (app.budgets(), app.ledger(), route.id());
                 let reserved = budgets.reserve(ledger, &id, budget, worst).await;
-                Some(reserved.ok()?)
+                Some(reserved.map_err(|_| "no_budget")?)
             }
         };
-        let _turn = auditor.turn().await?;
+        let _turn = auditor.turn().await.ok_or("stopping")?;
         let call = Call {
             permit,
             snapshot,
@@ -143,8 +157,8 @@ impl Trial<'_> {
             target: &self.judge.model,
             money: money.as_ref(),
         };
-        let whole = call.make(&body).await.ok()?;
-        Some(Said::of_completion(&whole.body))
+        let whole = call.make(&body).await.map_err(|_| "no_answer")?;
+        Ok(Said::of_completion(&whole.body))
     }
 
     fn body(&self, draft_first: bool) -> Value {

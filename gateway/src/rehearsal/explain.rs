@@ -5,7 +5,7 @@ mod render;
 use std::time::Duration;
 
 use router_policies::{
-    Action, Answer, BudgetAction, BudgetPeriod, Certificate, Checked, Route, Trust,
+    Action, Answer, BudgetAction, BudgetPeriod, Certificate, Checked, Route, TextJudge, Trust,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -63,6 +63,8 @@ struct Outcome {
     accepts: String,
     certificate: Option<Value>,
     upstreams: Vec<String>,
+    /// Who compares free texts that differ, what share of the drafts that are compared it sees, and of those how many twice.
+    judge: Option<String>,
     cache: Option<String>,
     budget: Option<String>,
     /// The worst case that is reserved before anything is sent; none where a price is unknown.
@@ -145,6 +147,7 @@ impl Outcome {
             accepts: accepts(route, certificate),
             certificate: certificate.map(certificate_facts),
             upstreams: chain.collect(),
+            judge: route.text_judge.as_ref().filter(|_| leaves).map(judge),
             cache: route.cache.map(seconds),
             budget: route.budget.map(|budget| {
                 let per = match budget.per {
@@ -179,6 +182,15 @@ fn local(route: &Route) -> Option<Value> {
         "first_token_within": plan.first_token_within.map(seconds),
         "answer": answer,
     }))
+}
+
+fn judge(judge: &TextJudge) -> String {
+    format!(
+        "{}, for {} of the labels, {} of the pairs in both orders",
+        model_text(&judge.model),
+        judge.share,
+        judge.swap
+    )
 }
 
 /// When a draft becomes the answer.

@@ -28,6 +28,7 @@ pub struct Metrics {
     last_reload_ok: Gauge,
     alarms: Family<RaisedAlarm, Counter>,
     pinned: Family<Pinned, Counter>,
+    judge_failures: Family<JudgeFailed, Counter>,
     routes: RouteGauges,
     engines: EngineGauges,
     /// Held while somebody looks: what is taken up then is cleared first.
@@ -44,6 +45,12 @@ struct RaisedAlarm {
 struct Pinned {
     route: String,
     by: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JudgeFailed {
+    route: String,
+    cause: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,6 +91,12 @@ impl Metrics {
             "Requests that must not leave, by route and by what says so: the route, a detector, or that none can read them",
             pinned.clone(),
         );
+        let judge_failures = Family::<JudgeFailed, Counter>::default();
+        registry.register(
+            "judge_failures",
+            "Pairs of texts of which a judge gave no verdict, by route and cause: no_money, no_budget, no_answer, unreadable, stopping",
+            judge_failures.clone(),
+        );
         let routes = RouteGauges::register(&mut registry);
         let engines = EngineGauges::register(&mut registry);
         Self {
@@ -92,6 +105,7 @@ impl Metrics {
             last_reload_ok,
             alarms,
             pinned,
+            judge_failures,
             routes,
             engines,
             looked_at: Mutex::new(()),
@@ -125,6 +139,14 @@ impl Metrics {
     pub(crate) fn pinned(&self, route: &str, by: &str) {
         let (route, by) = (route.to_owned(), by.to_owned());
         self.pinned.get_or_create(&Pinned { route, by }).inc();
+    }
+
+    /// Counts a pair of texts of which a judge gave no verdict.
+    pub(crate) fn judge_failed(&self, route: &str, cause: &'static str) {
+        let route = route.to_owned();
+        self.judge_failures
+            .get_or_create(&JudgeFailed { route, cause })
+            .inc();
     }
 
     /// Counts a reload.

@@ -37,7 +37,11 @@ fn request(text: &str) -> Value {
 
 /// Exit code and what is said of a request.
 fn explain(body: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    let folder = folder(CONFIG);
+    explain_by(CONFIG, body, more)
+}
+
+fn explain_by(config: &str, body: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let folder = folder(config);
     std::fs::write(folder.path().join("request.json"), body).unwrap();
     let arguments = [
         "explain",
@@ -72,6 +76,22 @@ fn as_json() {
     let (code, out, err) = explain(&body, &["--key", "batch", "--json"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     insta::assert_snapshot!("explained_as_json", out);
+}
+
+#[test]
+fn who_judges_free_texts() {
+    let texts = CONFIG
+        .replace(", answer: { one_of: [yes, no] }", "")
+        .replace(
+            "    cache:",
+            "    audit: { judge: { name: large, model: big, share: 25%, swap: 20% } }\n    cache:",
+        );
+    let body = request("My refund is late").to_string();
+    let (code, out, err) = explain_by(&texts, &body, &["--key", "batch"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let expected =
+        "judge           large big, for 25 % of the labels, 20 % of the pairs in both orders\n";
+    assert!(out.contains(expected), "{out}");
 }
 
 #[test]

@@ -41,12 +41,15 @@ pub enum AlarmCause {
         /// The height from which on it is an alarm.
         limit: f64,
     },
-    /// Audits prove that the regret is above the target.
+    /// Audits, and answers that failed after they were committed, prove that the regret is above the target.
     AuditedLoss {
         /// Audits since the certificate.
         audits: u64,
         /// Of those, how many were bad.
         losses: u64,
+        /// Answers that failed after they were committed.
+        #[serde(default)]
+        failed: u64,
         /// Wealth of the bet that the regret is above the target; the alarm comes at `1 / false_alarm`.
         wealth: f64,
     },
@@ -93,11 +96,21 @@ impl fmt::Display for AlarmCause {
                     "far {direction} drafts are escalated than the expected {expected:.1}"
                 )
             }
-            Self::AuditedLoss { audits, losses, .. } => write!(
-                f,
-                "{losses} of {audits} audited answers would have been better served by the upstream, which is more than \
-                 the target allows"
-            ),
+            Self::AuditedLoss {
+                audits,
+                losses,
+                failed,
+                ..
+            } => {
+                write!(
+                    f,
+                    "{losses} of {audits} audited answers would have been better served by the upstream"
+                )?;
+                if *failed > 0 {
+                    write!(f, " and {failed} failed after they were committed")?;
+                }
+                f.write_str(", which is more than the target allows")
+            }
         }
     }
 }

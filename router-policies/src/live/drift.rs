@@ -64,7 +64,7 @@ impl Watch {
         let rate = self.rate(cell, threshold);
         let loss = match (threshold, seen.label) {
             (None, _) | (_, Label::Lost) => None,
-            (Some(_), label) => self.loss.observe(&seen.sampling, label.known()),
+            (Some(_), label) => self.loss.observe(&seen.sampling, label),
         };
         loss.or(shifted).or(rate)
     }

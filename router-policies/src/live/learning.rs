@@ -134,6 +134,8 @@ pub struct LearningReport {
     pub audits: u64,
     /// Of those, how many were bad.
     pub audited_losses: u64,
+    /// Answers that failed after they were committed, since learning last began; no audits.
+    pub failed: u64,
 }
 
 /// The statistics of one route.
@@ -305,6 +307,7 @@ impl RouteLearning {
             hope: Probability::of_bad(self.posterior.hope(target.max_regret())),
             audits: self.watch.loss.audits,
             audited_losses: self.watch.loss.losses,
+            failed: self.watch.loss.failed,
         }
     }
 

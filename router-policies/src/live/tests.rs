@@ -236,6 +236,39 @@ fn what_fails_after_the_commit_counts_once_and_needs_no_audit() {
 }
 
 #[test]
+fn what_fails_after_the_commit_is_no_audit() {
+    let mut learning = RouteLearning::certified(settings(), p(0.2));
+    for label in [Label::Failed, Label::Good, Label::Bad, Label::NotDrawn] {
+        let sampling = learning.sampling(p(0.01), true);
+        let seen = Observation {
+            p_bad: p(0.01),
+            sampling,
+            label,
+            decision_tokens: None,
+            prompt_logprob: None,
+        };
+        assert_eq!(learning.observe(&seen), None);
+    }
+    let report = learning.report();
+    assert_eq!(
+        (report.audits, report.audited_losses, report.failed),
+        (2, 1, 1)
+    );
+    let Some(Event::Voided(alarm)) = served_with_failures(0.08) else {
+        panic!("no alarm")
+    };
+    let AlarmCause::AuditedLoss {
+        losses: 0, failed, ..
+    } = alarm.cause
+    else {
+        panic!("{alarm:?}")
+    };
+    let told = alarm.cause.to_string();
+    let expected = format!("{failed} failed after they were committed");
+    assert!(failed > 0 && told.contains(&expected), "{told}");
+}
+
+#[test]
 fn worse_answers_at_the_same_confidence_raise_an_alarm_from_audits() {
     let (mut learning, mut random) = serving(5);
     let worse = Traffic {

@@ -88,6 +88,7 @@ fn outcome(out: &mut String, outcome: &Outcome) {
         ("accepts drafts", outcome.accepts.clone()),
         ("certificate", certificate(outcome.certificate.as_ref())),
         ("upstreams", upstreams),
+        ("judge", or_none(&outcome.judge)),
         ("cache", or_none(&outcome.cache)),
         ("budget", or_none(&outcome.budget)),
         ("costs at most", most),

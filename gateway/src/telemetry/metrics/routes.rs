@@ -19,6 +19,7 @@ pub(super) struct RouteGauges {
     needed: Family<Of, Gauge>,
     audits: Family<Of, Gauge>,
     losses: Family<Of, Gauge>,
+    failed: Family<Of, Gauge>,
     waiting: Family<Of, Gauge>,
     lost: Family<Of, Gauge>,
     audits_open: Family<RouteName, Gauge>,
@@ -52,6 +53,7 @@ impl RouteGauges {
             needed: Family::default(),
             audits: Family::default(),
             losses: Family::default(),
+            failed: Family::default(),
             waiting: Family::default(),
             lost: Family::default(),
             audits_open: Family::default(),
@@ -83,7 +85,7 @@ impl RouteGauges {
         gauges
     }
 
-    fn counts(&self) -> [(&'static str, &'static str, &Family<Of, Gauge>); 6] {
+    fn counts(&self) -> [(&'static str, &'static str, &Family<Of, Gauge>); 7] {
         [
             (
                 "route_evidence",
@@ -104,6 +106,11 @@ impl RouteGauges {
                 "route_audit_losses",
                 "Audited answers that the upstream would have given better, since learning last began",
                 &self.losses,
+            ),
+            (
+                "route_failed_after_commit",
+                "Answers that were committed before their end and failed later, since learning last began; they are no audits",
+                &self.failed,
             ),
             (
                 "route_labels_awaited",
@@ -141,6 +148,7 @@ impl RouteGauges {
             needed,
             audits,
             audited_losses,
+            failed,
             ..
         } = standing.report;
         let (phase, threshold) = match phase {
@@ -160,6 +168,7 @@ impl RouteGauges {
             (&self.needed, needed),
             (&self.audits, audits),
             (&self.losses, audited_losses),
+            (&self.failed, failed),
             (&self.waiting, u64::try_from(standing.waiting).unwrap_or(0)),
             (&self.lost, standing.lost),
         ];

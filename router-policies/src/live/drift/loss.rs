@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::live::alarm::AlarmCause;
 use crate::live::audit::LabelSampling;
+use crate::live::learning::Label;
 use crate::live::settings::LiveSettings;
 
 /// Regrets that are bet on, as multiples of the target's.
@@ -37,6 +38,9 @@ pub(crate) struct LossWatch {
     expected: f64,
     pub(crate) audits: u64,
     pub(crate) losses: u64,
+    /// Answers that failed after they were committed, which takes no audit to know.
+    #[serde(default)]
+    pub(crate) failed: u64,
 }
 
 impl LossWatch {
@@ -48,24 +52,23 @@ impl LossWatch {
             expected: 0.0,
             audits: 0,
             losses: 0,
+            failed: 0,
         }
     }
 
-    /// Takes one request in; `bad` is its label if it was drawn.
-    pub(crate) fn observe(
-        &mut self,
-        sampling: &LabelSampling,
-        bad: Option<bool>,
-    ) -> Option<AlarmCause> {
+    /// Takes one request in.
+    pub(crate) fn observe(&mut self, sampling: &LabelSampling, label: Label) -> Option<AlarmCause> {
         let least = sampling.least.get();
         // Nothing is drawn: nothing can be learnt, from no request.
         if least <= 0.0 {
             return None;
         }
-        let audited = sampling.accept && bad.is_some();
-        let loss = sampling.accept && bad == Some(true);
-        self.audits += u64::from(audited);
-        self.losses += u64::from(loss);
+        let loss = sampling.accept && label.known() == Some(true);
+        if sampling.accept {
+            self.audits += u64::from(matches!(label, Label::Good | Label::Bad));
+            self.losses += u64::from(label == Label::Bad);
+            self.failed += u64::from(label == Label::Failed);
+        }
         let released = reserve(self.expected) - reserve(self.expected + least);
         self.expected += least;
         let regret = if loss {
@@ -82,6 +85,7 @@ impl LossWatch {
         (wealth >= self.limit).then_some(AlarmCause::AuditedLoss {
             audits: self.audits,
             losses: self.losses,
+            failed: self.failed,
             wealth,
         })
     }

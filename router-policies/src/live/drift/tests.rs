@@ -103,7 +103,11 @@ fn audits_to_alarm(quiet: u32, regret: f64, seed: u64, most: u32) -> Option<u64>
     };
     for request in 0..quiet + most {
         let regret = if request < quiet { 0.01 } else { regret };
-        let label = random.chance(0.05).then(|| random.chance(regret));
+        let label = if random.chance(0.05) {
+            Label::of(random.chance(regret))
+        } else {
+            Label::NotDrawn
+        };
         let before = watch.audits;
         if watch.observe(&sampling, label).is_some() {
             return Some(before);
