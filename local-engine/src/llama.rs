@@ -23,7 +23,6 @@ use crate::decode::{Plan, Rule};
 use crate::engine::{Estimate, Event, Generation, Health, LocalEngine, ModelInfo};
 use crate::error::EngineError;
 use crate::job::{Job, Message};
-use crate::rates::Rates;
 use crate::relay::{self, Relay};
 use crate::spec::EngineSpec;
 use crate::watch::Watch;
@@ -34,7 +33,7 @@ mod load;
 mod prefix;
 mod text;
 
-use compute::{Ask, CHUNK, Kept, Task, count};
+use compute::{Ask, CHUNK, Kept, Measured, Task, count};
 use load::Loaded;
 use prefix::Key;
 use text::Text;
@@ -139,7 +138,7 @@ struct Engine {
     stall_after: Duration,
     /// One job at a time; the others wait here, where they can be dropped.
     turn: Semaphore,
-    rates: Mutex<Rates>,
+    rates: Measured,
     /// Why nothing more is to be expected.
     condemned: Mutex<Option<String>>,
     steps: Arc<AtomicU64>,
@@ -147,19 +146,17 @@ struct Engine {
 
 impl Engine {
     fn new(loaded: Loaded, stall_after: Duration) -> Self {
-        let mut rates = Rates::default();
-        rates.prefilled(loaded.first.tokens, loaded.first.took);
         Self {
             text: loaded.text,
             info: Arc::new(loaded.info),
             asks: loaded.asks,
-            kept: loaded.kept,
+            kept: loaded.shared.kept,
             embeddings: loaded.embeddings,
             stall_after,
             turn: Semaphore::new(1),
-            rates: Mutex::new(rates),
+            rates: loaded.shared.rates,
             condemned: Mutex::default(),
-            steps: loaded.steps,
+            steps: loaded.shared.steps,
         }
     }
 
@@ -203,13 +200,7 @@ impl Engine {
             () = events.closed() => return Ok(()),
         };
         let (done, ended) = oneshot::channel();
-        let reading = self
-            .ask(Ask::Generate(Box::new(task), done), ended)
-            .await??;
-        if reading.tokens > 0 {
-            self.rates.lock().prefilled(reading.tokens, reading.took);
-        }
-        Ok(())
+        self.ask(Ask::Generate(Box::new(task), done), ended).await?
     }
 
     fn check_lora(&self, job: &Job) -> Result<(), EngineError> {

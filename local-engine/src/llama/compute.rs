@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use llama_cpp_2::SeqState;
 use llama_cpp_2::context::LlamaContext;
@@ -22,6 +22,7 @@ use crate::decode::{Plan, Stepper};
 use crate::engine::{Event, Usage};
 use crate::error::EngineError;
 use crate::job::Sampling;
+use crate::rates::Rates;
 
 mod beginnings;
 
@@ -42,6 +43,9 @@ const SEQUENCE: i32 = 0;
 /// What was computed for the beginnings of prompts.
 pub(super) type Kept = Arc<Mutex<Prefixes<SeqState>>>;
 
+/// How fast prompts were read so far.
+pub(super) type Measured = Arc<Mutex<Rates>>;
+
 /// One job in the engine's terms.
 pub(super) struct Task {
     /// At least one token; with `plan.max_tokens` it fits into the context.
@@ -56,21 +60,13 @@ pub(super) struct Task {
 
 /// What the thread is asked.
 pub(super) enum Ask {
-    Generate(Box<Task>, oneshot::Sender<Result<Reading, EngineError>>),
+    Generate(Box<Task>, oneshot::Sender<Result<(), EngineError>>),
     /// Vectors of texts as tokens.
     Embed(Vec<Vec<u32>>, oneshot::Sender<Vectors>),
 }
 
 /// One vector for each text.
 pub(super) type Vectors = Result<Vec<Vec<f32>>, EngineError>;
-
-/// How long the reading of a prompt took.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Reading {
-    /// Tokens that were computed.
-    pub(super) tokens: u32,
-    pub(super) took: Duration,
-}
 
 /// What every context is made from.
 pub(super) struct Frame<'m> {
@@ -121,15 +117,23 @@ pub(super) struct Computer<'m> {
     loras: BTreeMap<Arc<str>, LlamaLoraAdapter>,
     lora: Option<Arc<str>>,
     embedder: Option<Embedder<'m>>,
+    rates: Measured,
     steps: Arc<AtomicU64>,
+}
+
+/// What the thread tells outside of answers.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) kept: Kept,
+    pub(super) rates: Measured,
+    pub(super) steps: Arc<AtomicU64>,
 }
 
 impl<'m> Computer<'m> {
     pub(super) fn new(
         frame: &'m Frame<'m>,
         loras: BTreeMap<Arc<str>, LlamaLoraAdapter>,
-        kept: Kept,
-        steps: Arc<AtomicU64>,
+        shared: Shared,
     ) -> Result<Self, EngineError> {
         let none = || EngineError::Load("there is not enough memory for a context".to_owned());
         let room = FIRST_ROOM.min(frame.context_tokens);
@@ -142,16 +146,18 @@ impl<'m> Computer<'m> {
             held: Vec::new(),
             trunk: 0,
             owner: None,
-            kept,
+            kept: shared.kept,
             loras,
             lora: None,
             embedder: None,
-            steps,
+            rates: shared.rates,
+            steps: shared.steps,
         })
     }
 
-    /// Reads a chunk of anything: the first step takes longer, and a step that fails is found here.
-    pub(super) fn warm_up(&mut self) -> Result<Reading, EngineError> {
+    /// Reads a chunk of anything: the first step takes longer, and a step that fails is found here. The second one is
+    /// measured.
+    pub(super) fn warm_up(&mut self) -> Result<(), EngineError> {
         let usual = usize::try_from(self.frame.context_tokens / 2).unwrap_or(1);
         let tokens = vec![0; CHUNK.min(usual).max(1)];
         self.decode(&tokens)?;
@@ -160,10 +166,8 @@ impl<'m> Computer<'m> {
         self.decode(&tokens)?;
         let took = began.elapsed();
         self.forget();
-        Ok(Reading {
-            tokens: count(&tokens),
-            took,
-        })
+        self.rates.lock().prefilled(count(&tokens), took);
+        Ok(())
     }
 
     /// Answers until nobody can ask any more.
@@ -189,7 +193,7 @@ impl<'m> Computer<'m> {
         texts.iter().map(embed).collect()
     }
 
-    fn generate(&mut self, task: Task) -> Result<Reading, EngineError> {
+    fn generate(&mut self, task: Task) -> Result<(), EngineError> {
         let began = Instant::now();
         self.make_room(task.prompt.len(), task.plan.max_tokens)?;
         self.switch_to(task.lora.as_ref())?;
@@ -207,23 +211,23 @@ impl<'m> Computer<'m> {
         reused: usize,
         stop: Option<usize>,
         began: Instant,
-    ) -> Result<Reading, EngineError> {
+    ) -> Result<(), EngineError> {
         if !self.read(&task, reused, stop)? {
-            return Ok(Reading::default());
+            return Ok(());
         }
-        let reused = u32::try_from(reused).unwrap_or(u32::MAX);
-        let reading = Reading {
-            tokens: count(&task.prompt).saturating_sub(reused),
-            took: began.elapsed(),
-        };
+        let took = began.elapsed();
+        let prompt_tokens = count(&task.prompt);
+        let reused_tokens = u32::try_from(reused).unwrap_or(u32::MAX);
+        // Before anybody hears of it: whoever has read the event may ask for an estimate at once.
+        let read = prompt_tokens.saturating_sub(reused_tokens);
+        self.rates.lock().prefilled(read, took);
         let prefilled = Event::Prefilled {
-            prompt_tokens: count(&task.prompt),
-            reused_tokens: reused,
-            took: reading.took,
+            prompt_tokens,
+            reused_tokens,
+            took,
         };
         emit(&task.events, prefilled);
-        self.answer(task, began)?;
-        Ok(reading)
+        self.answer(task, began)
     }
 
     /// Grows the context. What it held and all copies are lost: some models compute differently in a larger one.

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::compute::{Ask, Computer, Frame, Kept, Reading};
+use super::compute::{Ask, Computer, Frame, Shared};
 use super::embed::makes_embeddings;
 use super::prefix::Prefixes;
 use super::text::Text;
@@ -36,10 +35,7 @@ pub(super) struct Loaded {
     pub(super) text: Arc<Text>,
     pub(super) info: ModelInfo,
     pub(super) asks: mpsc::Sender<Ask>,
-    pub(super) kept: Kept,
-    pub(super) steps: Arc<AtomicU64>,
-    /// Reading of the first chunk.
-    pub(super) first: Reading,
+    pub(super) shared: Shared,
     pub(super) embeddings: bool,
 }
 
@@ -128,21 +124,23 @@ impl Files {
         };
         let cuttable = !self.model.is_recurrent() && !self.model.is_hybrid();
         let kept = Arc::new(Mutex::new(Prefixes::new(spec.prefix_cache, cuttable)));
-        let steps = Arc::<AtomicU64>::default();
-        let ready = Computer::new(&frame, self.loras, Arc::clone(&kept), Arc::clone(&steps))
-            .and_then(|mut computer| {
-                let first = if self.embeddings {
-                    Reading::default()
-                } else {
-                    computer.warm_up()?
-                };
-                Ok((computer, first))
-            });
+        let shared = Shared {
+            kept,
+            rates: Arc::default(),
+            steps: Arc::default(),
+        };
+        let made = Computer::new(&frame, self.loras, shared.clone());
+        let ready = made.and_then(|mut computer| {
+            if !self.embeddings {
+                computer.warm_up()?;
+            }
+            Ok(computer)
+        });
         match ready {
             Err(error) => {
                 let _ = answer.send(Err(error));
             }
-            Ok((computer, first)) => {
+            Ok(computer) => {
                 let (asks, asked) = mpsc::channel();
                 let load_time = began.elapsed();
                 let loaded = Loaded {
@@ -152,9 +150,7 @@ impl Files {
                         ..self.info
                     },
                     asks,
-                    kept,
-                    steps,
-                    first,
+                    shared,
                     embeddings: self.embeddings,
                 };
                 if answer.send(Ok(loaded)).is_ok() {
