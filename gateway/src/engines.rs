@@ -11,7 +11,7 @@ use std::sync::Arc;
 use local_engine::queued::{QueueSettings, Queued};
 use local_engine::served::Served;
 use local_engine::worker::{Worker, WorkerSettings};
-use local_engine::{EngineSpec, LocalEngine, Quantization};
+use local_engine::{Adapter, EngineSpec, LocalEngine, Quantization};
 
 use crate::config::{Config, LocalModel, ModelSource};
 use crate::hub::{HubSettings, Pulled};
@@ -20,10 +20,6 @@ use pulling::Pulling;
 
 /// The hidden command that turns this program into an engine's worker.
 pub const WORKER_COMMAND: &str = "engine-worker";
-
-/// Bytes of read prompts that an engine may keep, where its adapter can: 1,000 tokens of a model of 0.6 billion weights
-/// take 110 MiB.
-const PREFIX_CACHE: u64 = 256 << 20;
 
 /// Starts the engine of one configured model, given its name; the error is a text for the operator.
 pub struct StartEngine(Box<StartFn>);
@@ -122,7 +118,12 @@ fn supervised(settings: WorkerSettings, queue: &QueueSettings) -> Arc<dyn LocalE
 
 fn spec(model: &LocalModel, path: &Path) -> Result<EngineSpec, String> {
     let mut spec = EngineSpec::new(path);
-    spec.prefix_cache = PREFIX_CACHE;
+    if let Some((key, text)) = missing(model) {
+        return Err(format!("{key}: {text}"));
+    }
+    spec.adapter = model.adapter;
+    spec.loras.clone_from(&model.loras);
+    spec.prefix_cache = model.prefix_cache;
     spec.threads = model.threads.and_then(NonZeroU32::new);
     spec.cpus.clone_from(&model.cpus);
     spec.memory_limit = model.memory_limit;
@@ -133,6 +134,19 @@ fn spec(model: &LocalModel, path: &Path) -> Result<EngineSpec, String> {
         spec.quantization = Some(quantization(name)?);
     }
     Ok(spec)
+}
+
+/// What this build lacks for `model`: the key that asks for it, and what to do.
+pub(crate) fn missing(model: &LocalModel) -> Option<(&'static str, String)> {
+    let text = model.adapter.missing();
+    let lacking = text.map(|text| ("adapter", text));
+    let for_loras = || {
+        let text = Adapter::LlamaCpp
+            .missing()
+            .filter(|_| !model.loras.is_empty());
+        text.map(|text| ("loras", format!("only llama.cpp switches them, and {text}")))
+    };
+    lacking.or_else(for_loras)
 }
 
 /// Reads a quantization's name.

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 mod facts;
 pub(crate) mod gguf;
+mod horizon;
+mod lora;
 mod memory;
 mod offers;
 mod safetensors;
@@ -16,6 +18,11 @@ mod tests;
 
 #[cfg(feature = "mistral")]
 pub(crate) use facts::beyond_mistralrs;
+#[cfg(feature = "llama-cpp")]
+pub(crate) use horizon::{has_long_factors, in_llama_cpp};
+#[cfg(feature = "llama-cpp")]
+pub(crate) use lora::check as check_lora;
+pub use lora::fits as lora_fits;
 pub use memory::MemoryNeeded;
 pub use offers::Offer;
 pub use side::Side;
@@ -38,6 +45,8 @@ pub struct Wanted {
     pub quantization: Option<Quantization>,
     /// The adapter that is to compute it.
     pub adapter: Adapter,
+    /// Low-rank adapters are to be switched from job to job.
+    pub with_loras: bool,
     /// Longest context that is wanted, in tokens; `None` for the model's own.
     pub context: Option<u64>,
     /// Adapters that there are.
@@ -53,6 +62,7 @@ impl Wanted {
             tokenizer: None,
             quantization: None,
             adapter: Adapter::Auto,
+            with_loras: false,
             context: None,
             built: built.collect(),
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::LocalEngine;
 use crate::error::EngineError;
+use crate::inspect::{Wanted, inspect};
 use crate::spec::{Adapter, EngineSpec};
 
 /// Loads what `spec` names into this process, with the adapter that it names or, by [`Adapter::Auto`], with the best
@@ -18,36 +19,21 @@ pub async fn load(spec: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError>
     }
 }
 
-/// Never [`Adapter::Auto`].
+/// Never [`Adapter::Auto`]: what `inspect` answers, so that a model is loaded as `smallfirst models check` says.
 fn choose(spec: &EngineSpec) -> Result<Adapter, EngineError> {
     if spec.adapter != Adapter::Auto {
         return Ok(spec.adapter);
     }
-    let (first, second) = (Adapter::Mistralrs, Adapter::LlamaCpp);
-    match (first.is_built(), second.is_built()) {
-        (true, true) if suits_mistralrs(spec)? => Ok(first),
-        (_, true) => Ok(second),
-        (_, false) => Ok(first),
-    }
-}
-
-/// Whether mistralrs does all that is asked: it knows the architecture, finds its tokenizer, and is to switch no
-/// low-rank adapters.
-fn suits_mistralrs(spec: &EngineSpec) -> Result<bool, EngineError> {
-    use crate::architectures::{Format, Support, support};
-    use crate::inspect::gguf::Header;
-    use crate::source::{Source, Weights};
-    let source = Source::locate(spec)?;
-    let Weights::Gguf(file) = &source.weights else {
-        return Ok(true);
-    };
-    let header = Header::read(file)?;
-    let known = support(Adapter::Mistralrs, Format::Gguf, &header.architecture);
-    let embeds = header.pooling().is_some_and(|pooling| pooling > 0);
-    Ok(known == Support::Computes
-        && !embeds
-        && spec.loras.is_empty()
-        && source.with_tokenizer().is_ok())
+    let found = inspect(&Wanted {
+        tokenizer: spec.tokenizer.clone(),
+        quantization: spec.quantization,
+        with_loras: !spec.loras.is_empty(),
+        ..Wanted::new(&spec.path)
+    })?;
+    // Where none computes it, the first one says best why.
+    let first = || Adapter::ALL.into_iter().find(|one| one.is_built());
+    let chosen = found.adapter.or_else(first);
+    Ok(chosen.unwrap_or(Adapter::Mistralrs))
 }
 
 #[cfg(feature = "mistral")]
@@ -61,7 +47,7 @@ async fn mistralrs(spec: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError
     reason = "the same signature as with the feature"
 )]
 async fn mistralrs(_: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError> {
-    Err(missing("mistralrs", "mistral"))
+    Err(missing(Adapter::Mistralrs))
 }
 
 #[cfg(feature = "llama-cpp")]
@@ -75,12 +61,10 @@ async fn llama_cpp(spec: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError
     reason = "the same signature as with the feature"
 )]
 async fn llama_cpp(_: EngineSpec) -> Result<Arc<dyn LocalEngine>, EngineError> {
-    Err(missing("llama.cpp", "llama-cpp"))
+    Err(missing(Adapter::LlamaCpp))
 }
 
 #[cfg(not(all(feature = "mistral", feature = "llama-cpp")))]
-fn missing(adapter: &str, feature: &str) -> EngineError {
-    EngineError::Load(format!(
-        "this build has no {adapter}; build with `--features {feature}`"
-    ))
+fn missing(adapter: Adapter) -> EngineError {
+    EngineError::Load(adapter.missing().unwrap_or_default())
 }

@@ -78,6 +78,7 @@ pub enum Adapter {
     /// mistralrs.
     Mistralrs,
     /// llama.cpp.
+    #[serde(rename = "llama.cpp")]
     LlamaCpp,
 }
 
@@ -91,8 +92,20 @@ impl Adapter {
         match self {
             Self::Auto => "auto",
             Self::Mistralrs => "mistralrs",
-            Self::LlamaCpp => "llama-cpp",
+            Self::LlamaCpp => "llama.cpp",
         }
+    }
+
+    /// What to do where this build lacks it; `None` where it is there.
+    #[must_use]
+    pub fn missing(self) -> Option<String> {
+        let feature = match self {
+            Self::Auto | Self::Mistralrs => "mistral",
+            Self::LlamaCpp => "llama-cpp",
+        };
+        let name = self.as_str();
+        let text = format!("this build has no {name}; build with `--features {feature}`");
+        (self != Self::Auto && !self.is_built()).then_some(text)
     }
 
     /// Whether this build of the program has it.

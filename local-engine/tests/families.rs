@@ -18,7 +18,7 @@ mod describe;
 mod family;
 #[path = "gguf/file.rs"]
 mod gguf;
-#[cfg(feature = "mistral")]
+#[cfg(any(feature = "mistral", feature = "llama-cpp"))]
 #[path = "tiny/golden.rs"]
 mod golden;
 #[path = "tiny/side.rs"]

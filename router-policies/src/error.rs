@@ -148,9 +148,11 @@ pub enum PolicyProblem {
         /// All the names there are.
         known: Vec<String>,
     },
-    /// No adapter of that name is configured.
-    #[error("there is no adapter `{name}`; {}", mend(.nearest.as_deref(), .known))]
-    UnknownAdapter {
+    /// The local model has no low-rank adapter of that name.
+    #[error("the model `{model}` has no LoRA `{name}`; {}", mend_lora(.nearest.as_deref(), .known, .model))]
+    UnknownLora {
+        /// The local model.
+        model: String,
         /// The name.
         name: String,
         /// The most similar name there is, when one is similar.
@@ -389,6 +391,13 @@ fn rounded(percent: f64) -> String {
 }
 
 /// The mend for an unknown name.
+fn mend_lora(nearest: Option<&str>, known: &[String], model: &str) -> String {
+    if known.is_empty() {
+        return format!("it has none, add it to `models.{model}.loras` first");
+    }
+    mend(nearest, known)
+}
+
 fn mend(nearest: Option<&str>, known: &[String]) -> String {
     match (nearest, known) {
         (Some(nearest), _) => format!("did you mean `{nearest}`?"),

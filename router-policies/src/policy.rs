@@ -36,8 +36,8 @@ pub struct Names<'a> {
     pub local_models: &'a [&'a str],
     /// The upstreams.
     pub upstreams: &'a [&'a str],
-    /// The adapters of local models.
-    pub adapters: &'a [&'a str],
+    /// The low-rank adapters of local models: the model's name, then the adapter's.
+    pub loras: &'a [(&'a str, &'a str)],
     /// The teams; `None` if teams are not declared anywhere, which leaves their names unchecked.
     pub teams: Option<&'a [&'a str]>,
     /// The client keys; `None` leaves their names unchecked.

@@ -15,6 +15,7 @@ mod judge;
 mod learning;
 mod live;
 mod local_only;
+mod lora;
 mod matching;
 mod models;
 mod money;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use router_policies::{Action, Certificate, Egress, ModelRef, Pin, RiskTarget, Route, Trust};
+use router_policies::{
+    Action, Certificate, Egress, LocalPlan, ModelRef, Pin, RiskTarget, Route, Trust,
+};
 
 use super::diff::{self, Diff};
 use super::{Failure, models, say};
@@ -116,8 +118,9 @@ fn egress_table(config: &Config) -> Table {
     } in config.policy.egress()
     {
         let id = route.id();
-        let local = route.local.as_ref().map_or("-", |plan| plan.model.as_str());
-        let first = [id.as_ref(), route.action.as_str(), local];
+        let local = route.local.as_ref();
+        let local = local.map_or_else(|| "-".to_owned(), LocalPlan::described);
+        let first = [id.as_ref(), route.action.as_str(), &local];
         if reaches.is_empty() {
             table.add_row(first.into_iter().chain(["nothing outside", "-", "-"]));
         }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use router_policies::{Api, Names, Policy, PolicyDocument, PolicyError, PolicyProblem, Span};
 
-use super::document::{Document, KeyDocument, LimitsDocument, PriceDocument, UpstreamDocument};
+use super::document::{
+    Document, KeyDocument, LimitsDocument, ModelDocument, PriceDocument, UpstreamDocument,
+};
 use super::held::Held;
 use super::problem::Problem;
 use super::{Config, Limits, Outside, Site, secret};
@@ -64,10 +66,10 @@ pub(super) fn build(
                 .keys()
                 .map(String::as_str)
                 .collect::<Vec<_>>(),
+            loras: &loras(&document.models),
             teams: Some(&teams(&document.keys)),
             keys: Some(&key_names(&document.keys)),
             apis: Some(&SERVED),
-            ..Names::default()
         },
     );
     let models = builder.models(document.models);
@@ -300,6 +302,16 @@ fn policy_problem(error: PolicyError) -> Problem {
         }
         _ => problem,
     }
+}
+
+/// The low-rank adapters of all models, each with its model's name before it.
+fn loras(models: &BTreeMap<String, ModelDocument>) -> Vec<(&str, &str)> {
+    let models = models.iter();
+    let names = models.flat_map(|(model, document)| {
+        let loras = document.loras.keys();
+        loras.map(move |lora| (model.as_str(), lora.as_str()))
+    });
+    names.collect()
 }
 
 /// The teams that keys belong to, each once.

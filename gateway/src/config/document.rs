@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use local_engine::Adapter;
 use local_engine::served::Dialect;
 use router_policies::{
     DetectorDocument, FieldsDocument, PresetDocument, RouteDocument, Span, UnmatchedDocument,
@@ -93,6 +94,16 @@ pub struct ModelDocument {
     /// Quantize while loading (safetensors only): `q8_0`, `q4_k`, ...
     #[schemars(extend("examples" = ["q8_0", "q4_k"]))]
     pub quantization: Option<String>,
+    /// What computes it. Default: the one of this build that can; `mistralrs` where both can.
+    pub adapter: Option<AdapterDocument>,
+    /// Low-rank adapters by name, each a GGUF file that fits the model; routes choose one as `local.lora`. For models in
+    /// llama.cpp.
+    #[serde(default)]
+    #[schemars(extend("examples" = [{"billing": "models/billing-lora.gguf"}]))]
+    pub loras: BTreeMap<String, String>,
+    /// Most memory for what was computed of the beginnings of prompts, so that the same beginning is read once for each
+    /// client key. For models in llama.cpp. Default 256MiB.
+    pub prefix_cache: Option<ByteSize>,
     /// Threads that compute. Default: all cores.
     #[schemars(range(min = 1))]
     pub threads: Option<u32>,
@@ -110,6 +121,26 @@ pub struct ModelDocument {
     /// What an hour of computing costs, in USD, as text: `"0.05"`.
     #[schemars(extend("pattern" = AMOUNT, "examples" = ["0.05"]))]
     pub cost_per_hour: String,
+}
+
+/// What computes a model beside the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AdapterDocument {
+    /// mistralrs.
+    Mistralrs,
+    /// llama.cpp, for GGUF files; in builds with `--features llama-cpp`.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+}
+
+impl From<AdapterDocument> for Adapter {
+    fn from(document: AdapterDocument) -> Self {
+        match document {
+            AdapterDocument::Mistralrs => Self::Mistralrs,
+            AdapterDocument::LlamaCpp => Self::LlamaCpp,
+        }
+    }
 }
 
 /// A local model behind one or several servers that speak the `OpenAI` chat API. They are part of the house: requests

@@ -62,6 +62,10 @@ const FOREIGN: &[Former] = foreign! {
         "weights" => "path";
         "n_threads" => "threads";
         "quant" => "quantization";
+        "engine" => "adapter";
+        "backend" => "adapter";
+        "lora" => "loras", "by name, as in `loras: { billing: billing-lora.gguf }`; each route chooses one";
+        "lora_modules" => "loras", "by name, as in `loras: { billing: billing-lora.gguf }`; each route chooses one";
         "dtype" => "quantization";
         "max_queue" => "queue";
         "price_per_hour" => "cost_per_hour";
@@ -120,6 +124,8 @@ const FOREIGN: &[Former] = foreign! {
         "max_completion_tokens" => "max_tokens";
         "timeout" => "deadline";
         "response_format" => "answer";
+        "adapter" => "lora";
+        "lora_name" => "lora";
         "labels" => "answer", "as in `answer: { one_of: [billing, other] }`";
     }
     "routes[].risk": {

@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use local_engine::Adapter;
+
 use super::build::Builder;
-use super::document::ModelDocument;
+use super::document::{AdapterDocument, ModelDocument};
 use super::{ByteSize, Cpus, Outside, ServedModel};
 use crate::hub::HubModel;
 use crate::ledger::LocalRate;
 
 const QUEUE: u32 = 32;
+/// 1,000 tokens of a model of 0.6 billion weights take 110 MiB.
+const PREFIX_CACHE: u64 = 256 << 20;
 const SHORTEST_STALL: Duration = Duration::from_secs(1);
 
 /// One local model.
@@ -20,6 +24,12 @@ pub struct LocalModel {
     pub source: ModelSource,
     /// Quantization made while loading, for example `q8_0`; for folders of safetensors.
     pub quantization: Option<String>,
+    /// What computes it.
+    pub adapter: Adapter,
+    /// Files of low-rank adapters by name.
+    pub loras: BTreeMap<String, PathBuf>,
+    /// Bytes that it may keep of prompts that were read, where its adapter can.
+    pub prefix_cache: u64,
     /// Threads that compute; `None` leaves it to the engine.
     pub threads: Option<u32>,
     /// Processors that its process may use; empty means all.
@@ -73,6 +83,7 @@ impl Builder<'_> {
 
     fn model(&mut self, key: &str, document: ModelDocument) -> LocalModel {
         let source = self.source(key, &document);
+        let loras = self.loras(key, &document);
         if document.threads == Some(0) {
             let text = "must be at least 1; leave it out to use all cores";
             self.problem(format!("{key}.threads"), text);
@@ -86,6 +97,9 @@ impl Builder<'_> {
         LocalModel {
             source,
             quantization: document.quantization,
+            adapter: document.adapter.map_or(Adapter::Auto, Adapter::from),
+            loras,
+            prefix_cache: document.prefix_cache.map_or(PREFIX_CACHE, ByteSize::bytes),
             threads: document.threads,
             cpus: Cpus::all(document.cpus),
             memory_limit: document.memory_limit.map(ByteSize::bytes),
@@ -118,13 +132,38 @@ impl Builder<'_> {
     }
 
     fn files(&mut self, key: &str, written: &str) -> PathBuf {
+        self.present(format!("{key}.path"), written, "a file or folder")
+    }
+
+    fn loras(&mut self, key: &str, document: &ModelDocument) -> BTreeMap<String, PathBuf> {
+        if document.adapter == Some(AdapterDocument::Mistralrs) {
+            let only = [
+                ("loras", !document.loras.is_empty()),
+                ("prefix_cache", document.prefix_cache.is_some()),
+            ];
+            for (name, _) in only.into_iter().filter(|(_, given)| *given) {
+                let text = "is nothing for mistralrs; leave it out, or write `adapter: llama.cpp`";
+                self.problem(format!("{key}.{name}"), text);
+            }
+        }
+        let loras = document.loras.iter();
+        loras
+            .map(|(name, written)| {
+                let key = format!("{key}.loras.{name}");
+                (name.clone(), self.present(key, written, "a GGUF file"))
+            })
+            .collect()
+    }
+
+    /// The path that is written at `key`; it must be there.
+    fn present(&mut self, key: String, written: &str, what: &str) -> PathBuf {
         let path = self.folder.join(written);
         if self.outside == Outside::Required && !path.exists() {
             let text = format!(
-                "`{}` does not exist; write a file or folder, from the folder of this file on",
+                "`{}` does not exist; write {what}, from the folder of this file on",
                 path.display()
             );
-            self.problem(format!("{key}.path"), text);
+            self.problem(key, text);
         }
         path
     }

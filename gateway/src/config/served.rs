@@ -66,6 +66,9 @@ impl Builder<'_> {
     fn nothing_of_loading(&mut self, key: &str, document: &ModelDocument) {
         let loading = [
             ("quantization", document.quantization.is_some()),
+            ("adapter", document.adapter.is_some()),
+            ("loras", !document.loras.is_empty()),
+            ("prefix_cache", document.prefix_cache.is_some()),
             ("threads", document.threads.is_some()),
             ("cpus", !document.cpus.is_empty()),
             ("memory_limit", document.memory_limit.is_some()),

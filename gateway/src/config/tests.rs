@@ -42,6 +42,57 @@ fn unknown_keys_have_a_position_and_the_line() {
 }
 
 #[test]
+fn low_rank_adapters_are_told_apart_from_what_computes() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("billing.gguf"), "").unwrap();
+    let parse = |model: &str, local: &str| {
+        let text = MINIMAL
+            .replace("path: \".\"", &format!("path: \".\", {model}"))
+            .replace("model: small }", &format!("model: small, {local} }}"));
+        Config::parse(&text, folder.path(), "test.yaml").map_err(|e| e.to_string())
+    };
+    let loras = "adapter: llama.cpp, prefix_cache: 1MiB, loras: { billing: billing.gguf }";
+    let config = parse(loras, "lora: billing").unwrap();
+    let small = &config.models["small"];
+    assert_eq!(
+        (small.adapter, small.prefix_cache),
+        (local_engine::Adapter::LlamaCpp, 1 << 20)
+    );
+    assert_eq!(small.loras["billing"], folder.path().join("billing.gguf"));
+    let plan = config.policy.routes()[0].local.clone().unwrap();
+    assert_eq!(plan.lora.as_deref(), Some("billing"));
+    assert_eq!(plan.described(), "small + billing");
+    let plain = parse("queue: 32", "max_tokens: 1").unwrap().models["small"].clone();
+    assert_eq!(
+        (plain.adapter, plain.prefix_cache),
+        (local_engine::Adapter::Auto, 256 << 20)
+    );
+    assert!(!plain.runs_like(small), "its process is another one");
+    for (model, local, said) in [
+        (loras, "lora: biling", "did you mean `billing`?"),
+        (
+            "threads: 1",
+            "lora: billing",
+            "add it to `models.small.loras` first",
+        ),
+        (
+            "loras: { a: no.gguf }",
+            "max_tokens: 1",
+            "models.small.loras.a: `",
+        ),
+        ("adapter: llama", "max_tokens: 1", "llama.cpp"),
+        (
+            "adapter: mistralrs, prefix_cache: 1MiB, loras: { b: billing.gguf }",
+            "max_tokens: 1",
+            "models.small.loras: is nothing for mistralrs",
+        ),
+    ] {
+        let error = parse(model, local).unwrap_err();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn broken_yaml_has_a_position() {
     let error = parse("routes:\n  - name: [\n").unwrap_err();
     assert!(error.starts_with("test.yaml:"), "{error}");

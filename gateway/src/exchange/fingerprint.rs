@@ -13,7 +13,7 @@ pub(crate) fn fingerprint(
     system: &str,
 ) -> Fingerprint {
     Fingerprint {
-        weights: weights(info),
+        weights: weights(info, plan.lora.as_deref()),
         quantization: info.quantization.clone(),
         template: info.template_hash.clone(),
         tokenizer: info.tokenizer_hash.clone(),
@@ -22,13 +22,19 @@ pub(crate) fn fingerprint(
     }
 }
 
-/// The weights and what computes them: two adapters round differently. The name of the first adapter is left out, so
-/// that certificates from before there was a second one stay as they are.
-fn weights(info: &ModelInfo) -> String {
+/// The weights, what computes them and what changes them: two adapters round differently. The name of the first adapter
+/// is left out, so that certificates from before there was a second one stay as they are.
+fn weights(info: &ModelInfo, lora: Option<&str>) -> String {
+    let mut weights = info.weights_hash.clone();
     if info.adapter == "llama.cpp" {
-        return format!("{}:{}", info.adapter, info.weights_hash);
+        weights = format!("{}:{weights}", info.adapter);
     }
-    info.weights_hash.clone()
+    let Some(name) = lora else {
+        return weights;
+    };
+    // An engine without it answers nothing, and nothing is proven of it.
+    let hash = info.loras.get(name).map_or("none", String::as_str);
+    format!("{weights}+lora:{hash}")
 }
 
 /// Nothing without additions, so that certificates of routes without any stay as they are.

@@ -47,6 +47,7 @@ pub(crate) fn job_of(plan: &LocalPlan, messages: Vec<Message>) -> Job {
     Job {
         sampling: sampling(plan.sampling),
         constraint: constraint_of(&plan.answer),
+        lora: plan.lora.clone(),
         ..Job::greedy(with_additions(&plan.prompt, messages), plan.max_tokens)
     }
 }

@@ -176,7 +176,7 @@ fn local(route: &Route) -> Option<Value> {
     };
     Some(json!({
         "model": plan.model,
-        "adapter": plan.adapter,
+        "lora": plan.lora.as_deref(),
         "max_tokens": plan.max_tokens,
         "deadline": plan.deadline.map(seconds),
         "first_token_within": plan.first_token_within.map(seconds),

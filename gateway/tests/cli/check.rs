@@ -133,7 +133,7 @@ fn a_wrong_type_is_told_with_what_to_write() {
     config.yaml:8:12: error: routes[0].local: a text stands where a map should be
     8 |     local: small
       |            ^^^^^
-      = help: write a map with keys of these: model, adapter, max_tokens, deadline, first_token_within, sampling, prompt, answer
+      = help: write a map with keys of these: model, lora, max_tokens, deadline, first_token_within, sampling, prompt, answer
     ");
 }
 
@@ -216,7 +216,7 @@ fn wrong_form_does_not_hide_wrong_meaning() {
     config.yaml:2:30: error: models.small: there is no key `cost_per_our`
     2 |   small: { path: model.gguf, cost_per_our: "0.36" }
       |                              ^^^^^^^^^^^^
-      = help: did you mean `cost_per_hour`? The keys here are: path, revision, served, quantization, threads, cpus, memory_limit, stall_after, queue, cost_per_hour
+      = help: did you mean `cost_per_hour`? The keys here are: path, revision, served, quantization, adapter, loras, prefix_cache, threads, cpus, memory_limit, stall_after, queue, cost_per_hour
 
     config.yaml:9:23: error: routes[0].upstream.name: there is no upstream `larg`
     9 |     upstream: { name: larg, model: big }

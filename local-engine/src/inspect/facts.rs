@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Wanted;
 use super::gguf::{Header, candle_reads, format_name, is_wide};
+use super::horizon::in_llama_cpp;
 use crate::architectures::Format;
 use crate::error::EngineError;
 use crate::spec::{Adapter, Quantization};
@@ -44,6 +45,8 @@ pub(super) struct Facts {
     pub(super) damage: Vec<String>,
     /// Why mistralrs cannot compute these files, although it knows the architecture.
     pub(super) beyond_mistralrs: Vec<String>,
+    /// Where the context ends in llama.cpp, and why.
+    pub(super) ends_in_llama_cpp: Option<(u32, &'static str)>,
     /// What mistralrs does worse than others with these files.
     pub(super) worse_in_mistralrs: Vec<String>,
 }
@@ -74,6 +77,11 @@ impl Facts {
         if adapter == Some(Adapter::Mistralrs) {
             warnings.extend(self.worse_in_mistralrs.iter().cloned());
             warnings.extend(self.slow_formats());
+        }
+        if let (Some(Adapter::LlamaCpp), Some((tokens, why))) = (adapter, self.ends_in_llama_cpp) {
+            warnings.push(format!(
+                "its context ends at {tokens} tokens in llama.cpp: {why}"
+            ));
         }
         if self.format == Format::Gguf && wanted.quantization.is_some() {
             warnings.push(
@@ -139,6 +147,7 @@ pub(super) fn of_gguf(file: &Path) -> Result<Facts, EngineError> {
         width: header.number("embedding_length"),
         damage: damage(&header, length),
         beyond_mistralrs: beyond_mistralrs(&header),
+        ends_in_llama_cpp: in_llama_cpp(&header),
         worse_in_mistralrs: Vec::new(),
         architecture: header.architecture,
         template: header.template,
@@ -209,6 +218,9 @@ pub(crate) fn beyond_mistralrs(header: &Header) -> Vec<String> {
         if ["f32", "f16", "bf16"].contains(&header.quantization.as_str()) {
             reasons.push("it wants the weights of a `phi3` quantized".to_owned());
         }
+    }
+    if header.pooling().is_some_and(|pooling| pooling > 0) {
+        reasons.push("it makes no embeddings".to_owned());
     }
     let scaled = ["rope_freqs.weight", "rope_factors_long.weight"];
     let stretched = header.number("rope.scaling.original_context_length");

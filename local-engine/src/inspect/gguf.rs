@@ -3,7 +3,7 @@
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -49,6 +49,21 @@ impl Header {
         let file = File::open(path).map_err(|error| load(path, &error.to_string()))?;
         Self::parse(BufReader::new(file))
             .map_err(|error| load(path, &format!("is no intact GGUF file: {}", told(&error))))
+    }
+
+    /// Looks whether the file at `path`, whose header this is, is whole: one that was cut short would be mapped, and
+    /// read beyond its end.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] where it is not.
+    pub(crate) fn check_length(&self, path: &Path) -> Result<(), EngineError> {
+        let there = fs::metadata(path).map_or(u64::MAX, |about| about.len());
+        let needed = self.file_length();
+        if there < needed {
+            let what = format!("has {there} bytes of {needed}; copy or download it again");
+            return Err(load(path, &what));
+        }
+        Ok(())
     }
 
     /// Reads a header from its bytes.

@@ -38,6 +38,9 @@ pub(super) fn of(facts: &Facts, wanted: &Wanted, side: &Side) -> Vec<Offer> {
                     .to_owned(),
             );
         }
+        if adapter == Adapter::Mistralrs && wanted.with_loras {
+            refusals.push("it cannot switch low-rank adapters between requests".to_owned());
+        }
         Offer {
             adapter,
             is_built: wanted.built.contains(&adapter),

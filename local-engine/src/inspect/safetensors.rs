@@ -184,6 +184,7 @@ fn facts(path: &Path, config: &Value, weights: Weights) -> Result<Facts, EngineE
         end: None,
         damage: weights.damage,
         beyond_mistralrs: Vec::new(),
+        ends_in_llama_cpp: None,
         worse_in_mistralrs: quantized
             .then(|| "its weights are stored quantized in a form of their own, which has not been tried; prefer the original or a GGUF".to_owned())
             .into_iter()

@@ -1,9 +1,9 @@
 //! Loading: on the thread that will compute, which owns everything that is not shared.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::mpsc;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::model::params::kv_overrides::ParamOverrideValue;
 use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 use parking_lot::Mutex;
@@ -24,6 +25,7 @@ use super::text::Text;
 use crate::engine::ModelInfo;
 use crate::error::EngineError;
 use crate::inspect::gguf::Header;
+use crate::inspect::{check_lora, has_long_factors, in_llama_cpp};
 use crate::source::{Source, Weights, hash_files, hash_text, load as refused};
 use crate::spec::EngineSpec;
 
@@ -87,14 +89,13 @@ impl Files {
             return Err(refused(source.weights.path(), mend));
         };
         let header = Header::read(file)?;
-        check_length(file, &header)?;
+        header.check_length(file)?;
         if header.purpose.as_deref() == Some("adapter") {
             let mend = "is a low-rank adapter; name it under `loras`, and its model here";
             return Err(refused(file, mend));
         }
         let backend = backend()?;
-        let params = LlamaModelParams::default();
-        let model = LlamaModel::load_from_file(backend, file, &params);
+        let model = LlamaModel::load_from_file(backend, file, &params(&header));
         let mut model = model.map_err(|_| refused(file, REFUSED))?;
         let loras = loras(spec, &header, &mut model)?;
         let model = Arc::new(model);
@@ -172,6 +173,22 @@ fn backend() -> Result<&'static LlamaBackend, EngineError> {
     made.as_ref().ok_or_else(taken)
 }
 
+/// Of factors for short and for long texts it takes those for short ones, however large its context is: the context
+/// that is offered ends where the others would begin.
+fn params(header: &Header) -> Pin<Box<LlamaModelParams>> {
+    let mut params = Box::pin(LlamaModelParams::default());
+    let key = format!(
+        "{}.rope.scaling.original_context_length",
+        header.architecture
+    );
+    // A name that came through the header's checks holds no zero.
+    if let Some(key) = CString::new(key).ok().filter(|_| has_long_factors(header)) {
+        let never = ParamOverrideValue::Int(i32::MAX.into());
+        params.as_mut().append_kv_override(&key, never);
+    }
+    params
+}
+
 fn loras(
     spec: &EngineSpec,
     model_header: &Header,
@@ -187,34 +204,6 @@ fn loras(
     Ok(loras)
 }
 
-/// A file that was cut short would be mapped, and read beyond its end.
-fn check_length(path: &Path, header: &Header) -> Result<(), EngineError> {
-    let there = fs::metadata(path).map_or(u64::MAX, |about| about.len());
-    let needed = header.file_length();
-    if there < needed {
-        let what = format!("has {there} bytes of {needed}; copy or download it again");
-        return Err(refused(path, &what));
-    }
-    Ok(())
-}
-
-fn check_lora(path: &Path, model: &Header) -> Result<(), EngineError> {
-    let header = Header::read(path)?;
-    check_length(path, &header)?;
-    if header.purpose.as_deref() != Some("adapter") {
-        let mend = "is no low-rank adapter; convert it with convert_lora_to_gguf.py of llama.cpp";
-        return Err(refused(path, mend));
-    }
-    if header.architecture != model.architecture {
-        let what = format!(
-            "is for models of the architecture `{}`, and this one is `{}`; use the adapter of this model",
-            header.architecture, model.architecture
-        );
-        return Err(refused(path, &what));
-    }
-    Ok(())
-}
-
 fn describe(
     spec: &EngineSpec,
     source: &Source,
@@ -224,6 +213,7 @@ fn describe(
 ) -> Result<ModelInfo, EngineError> {
     let context = model.n_ctx_train().max(1);
     let limit = spec.context_limit.map_or(context, |limit| limit.get());
+    let horizon = in_llama_cpp(header).map_or(u32::MAX, |(tokens, _)| tokens);
     let loras = spec.loras.iter();
     let loras: Result<_, EngineError> = loras
         .map(|(name, path)| Ok((name.clone(), hash_files(std::slice::from_ref(path))?)))
@@ -232,7 +222,7 @@ fn describe(
         adapter: "llama.cpp".to_owned(),
         architecture: header.architecture.clone(),
         quantization: header.quantization.clone(),
-        context_tokens: context.min(limit),
+        context_tokens: context.min(limit).min(horizon),
         vocabulary: text.vocabulary(),
         weights_hash: hash_files(source.files())?,
         tokenizer_hash: text.hash(),

@@ -106,7 +106,7 @@ fn refuse_loras(spec: &EngineSpec) -> Result<(), EngineError> {
         return Ok(());
     };
     let mend = format!(
-        "mistralrs cannot switch low-rank adapters between jobs, and `{name}` is one; use the adapter llama-cpp and a GGUF file"
+        "mistralrs cannot switch low-rank adapters between jobs, and `{name}` is one; use the adapter llama.cpp and a GGUF file"
     );
     Err(EngineError::Load(mend))
 }
@@ -201,7 +201,7 @@ fn check(file: &Path, header: &Header) -> Result<(), EngineError> {
     if let Support::Refuses(why) = support(Adapter::Mistralrs, Format::Gguf, architecture) {
         let known: Vec<_> = computed_by(Adapter::Mistralrs, Format::Gguf).collect();
         let what = format!(
-            "has the architecture `{architecture}`: {why}. As GGUF the engine computes {}. Use the adapter llama-cpp, the model's safetensors folder, or another model",
+            "has the architecture `{architecture}`: {why}. As GGUF the engine computes {}. Use the adapter llama.cpp, the model's safetensors folder, or another model",
             known.join(", ")
         );
         return Err(crate::source::load(file, &what));
@@ -211,7 +211,7 @@ fn check(file: &Path, header: &Header) -> Result<(), EngineError> {
         return Ok(());
     }
     let what = format!(
-        "is not for mistralrs: {}; use the adapter llama-cpp, or the model's safetensors folder",
+        "is not for mistralrs: {}; use the adapter llama.cpp, or the model's safetensors folder",
         reasons.join("; ")
     );
     Err(crate::source::load(file, &what))

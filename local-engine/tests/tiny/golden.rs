@@ -4,6 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+#[cfg(feature = "llama-cpp")]
+use local_engine::llama::LlamaCpp;
+#[cfg(feature = "mistral")]
 use local_engine::mistral::Mistral;
 use local_engine::{
     Adapter, EngineError, EngineSpec, Event, Job, LocalEngine, Message, Quantization, Token,
@@ -47,10 +50,11 @@ impl Form {
         }
     }
 
-    /// How far a probability may be off, in nats. mistralrs computes a GGUF partly in 16 bits.
+    /// How far a probability may be off, in nats. Both compute a GGUF partly in 16 bits.
     const fn within(self, adapter: Adapter) -> f32 {
         match (self, adapter) {
             (Self::Gguf(Format::F32), Adapter::Mistralrs) => 5e-2,
+            (Self::Gguf(Format::F32), Adapter::LlamaCpp) => 2e-2,
             (Self::Safetensors | Self::Gguf(Format::F32), _) => 1e-3,
             (Self::SafetensorsQ8 | Self::Gguf(_), _) => 0.75,
         }
@@ -74,7 +78,11 @@ impl Form {
 
 async fn load(adapter: Adapter, spec: EngineSpec) -> Result<Box<dyn LocalEngine>, EngineError> {
     match adapter {
+        #[cfg(feature = "mistral")]
         Adapter::Mistralrs => Ok(Box::new(Mistral::load(spec).await?)),
+        #[cfg(feature = "llama-cpp")]
+        Adapter::LlamaCpp => Ok(Box::new(LlamaCpp::load(spec).await?)),
+        #[cfg(not(all(feature = "mistral", feature = "llama-cpp")))]
         other => panic!("no {other:?} in this build"),
     }
 }
@@ -179,11 +187,11 @@ async fn try_out(
     })
 }
 
-async fn fill(adapter: Adapter) {
+async fn fill(adapter: Adapter, forms: &[Form]) {
     let mut column = Column::new(adapter.as_str());
     let mut wrong = Vec::new();
     for family in Family::all() {
-        for form in Form::ALL {
+        for form in forms.iter().copied() {
             match try_out(adapter, form, &family, family.tensors()).await {
                 Ok(cell) => column.set(&family.name, form.name(), cell),
                 Err(error) => wrong.push(format!("{} {}: {error}", family.name, form.name())),
@@ -194,9 +202,17 @@ async fn fill(adapter: Adapter) {
     column.assert_committed();
 }
 
+#[cfg(feature = "mistral")]
 #[tokio::test]
 async fn mistralrs_computes_what_transformers_does() {
-    fill(Adapter::Mistralrs).await;
+    fill(Adapter::Mistralrs, &Form::ALL).await;
+}
+
+#[cfg(feature = "llama-cpp")]
+#[tokio::test]
+async fn llama_cpp_computes_what_transformers_does() {
+    let forms = [Form::Gguf(Format::F32), Form::Gguf(Format::Q8_0)];
+    fill(Adapter::LlamaCpp, &forms).await;
 }
 
 /// What is done to a model.
@@ -236,6 +252,7 @@ async fn changes_show(adapter: Adapter, form: Form, changes: Vec<(&str, Change)>
     }
 }
 
+#[cfg(feature = "mistral")]
 #[tokio::test]
 async fn what_is_changed_shows() {
     use Change::{Even, Says};
@@ -281,4 +298,23 @@ async fn what_is_changed_shows() {
         ),
     ];
     changes_show(Adapter::Mistralrs, Form::Safetensors, changes).await;
+}
+
+#[cfg(feature = "llama-cpp")]
+#[tokio::test]
+async fn what_is_changed_shows_in_a_gguf() {
+    use Change::{Even, Says};
+    let changes = vec![
+        ("phi-2", Even("layers.1.input_layernorm.weight", 1.0)),
+        (
+            "ministral-3",
+            Says("/text_config/rope_parameters/factor", json!(2.0)),
+        ),
+        (
+            "phi-4-mini",
+            Says("/rope_parameters/short_factor/3", json!(1.3)),
+        ),
+        ("qwen3", Even("layers.1.self_attn.k_norm.weight", 1.0)),
+    ];
+    changes_show(Adapter::LlamaCpp, Form::Gguf(Format::F32), changes).await;
 }

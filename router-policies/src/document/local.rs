@@ -15,9 +15,9 @@ pub struct LocalDocument {
     /// A name from the configuration's local models. Required.
     #[serde(default)]
     pub model: Option<String>,
-    /// A name from the configuration's adapters, which change the model's weights; default: none.
+    /// A name from the model's `loras`, low-rank adapters that change its weights; default: none.
     #[serde(default)]
-    pub adapter: Option<String>,
+    pub lora: Option<String>,
     /// Most tokens of a draft, at least 1; default: 512.
     #[serde(default)]
     pub max_tokens: Option<u32>,

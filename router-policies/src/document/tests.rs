@@ -55,7 +55,7 @@ fn every_key_is_read() {
         "budget": {"max": "20.00", "per": "day", "then": "local-only"},
         "private": ["email"],
         "local": {
-            "adapter": "tickets",
+            "lora": "tickets",
             "sampling": {"temperature": 0.5, "top_p": "90 %", "seed": 7},
             "prompt": {"system_prefix": "Be brief.", "examples": [{"user": "a", "assistant": "b"}]},
             "model": "demo",

@@ -12,8 +12,8 @@ use crate::units::Probability;
 pub struct LocalPlan {
     /// A configured local model.
     pub model: String,
-    /// A configured adapter of it.
-    pub adapter: Option<String>,
+    /// A configured low-rank adapter of it.
+    pub lora: Option<Arc<str>>,
     /// Most tokens of a draft, at least 1.
     pub max_tokens: u32,
     /// Longest time for the whole draft, waiting included.
@@ -26,6 +26,15 @@ pub struct LocalPlan {
     pub prompt: PromptAdditions,
     /// What an answer must be.
     pub answer: Answer,
+}
+
+impl LocalPlan {
+    /// The model as people read it, with its low-rank adapter: `small + billing`.
+    pub fn described(&self) -> String {
+        let lora = self.lora.as_ref();
+        let lora = lora.map_or_else(String::new, |lora| format!(" + {lora}"));
+        format!("{}{lora}", self.model)
+    }
 }
 
 /// How tokens are chosen. A route with a risk target is always greedy: what is proven is proven of the one draft that

@@ -18,7 +18,7 @@ mod problems;
 const NAMES: Names<'static> = Names {
     local_models: &["demo", "qwen3"],
     upstreams: &["openai", "anthropic"],
-    adapters: &[],
+    loras: &[("qwen3", "billing")],
     teams: Some(&["support", "sales"]),
     keys: Some(&["agents", "batch"]),
     apis: Some(&[Api::ChatCompletions]),

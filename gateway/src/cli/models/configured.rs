@@ -2,57 +2,87 @@
 
 use std::path::Path;
 
-use local_engine::Adapter;
-use local_engine::inspect::{Inspection, Wanted, inspect};
-use local_engine::machine;
+use local_engine::inspect::{Inspection, Wanted, inspect, lora_fits};
+use local_engine::{Adapter, Quantization, machine};
 
 use super::check::fit;
-use crate::config::{Config, ConfigError, ModelSource, Problem};
-use crate::engines::quantization;
+use crate::config::{Config, ConfigError, LocalModel, ModelSource, Problem};
+use crate::engines::{missing, quantization};
 
 /// Lines with what to know about the models of `config`, which was read from `file`.
 ///
 /// # Errors
 /// What keeps models from being loaded, with its place.
 pub(in crate::cli) fn look(config: &Config, file: &Path) -> Result<Vec<String>, ConfigError> {
-    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let mut seen = Seen::default();
     for (name, model) in &config.models {
-        let key = |part: &str| format!("models.{name}.{part}");
-        // The others have no headers here to be read.
-        let ModelSource::Files(path) = &model.source else {
-            continue;
-        };
-        let mut wanted = Wanted::new(path);
-        if wanted.built.is_empty() {
-            // A build without engines is for looking at policies; it says what the others would do.
-            wanted.built = Adapter::ALL.to_vec();
-        }
-        match model.quantization.as_deref().map(quantization).transpose() {
-            Ok(quantization) => wanted.quantization = quantization,
-            Err(error) => {
-                let text = error.trim_start_matches("quantization: ");
-                problems.push(Problem::with_key(key("quantization"), text));
-            }
-        }
-        match found(&wanted) {
-            Ok(found) => {
-                let told = |text: &String| Problem::with_key(key("path"), text);
-                problems.extend(found.obstacles.iter().map(told));
-                warnings.extend(found.warnings.iter().map(told));
-            }
-            Err(text) => problems.push(Problem::with_key(key("path"), text)),
-        }
+        seen.model(name, model);
     }
-    if !problems.is_empty() {
-        return Err(ConfigError::about(file, problems));
+    if !seen.problems.is_empty() {
+        return Err(ConfigError::about(file, seen.problems));
     }
     let name = file.display();
     let line = |problem: &Problem| {
         let (line, column) = problem.position().unwrap_or((1, 1));
         format!("{name}:{line}:{column}: warning: {problem}")
     };
-    let error = ConfigError::about(file, warnings);
+    let error = ConfigError::about(file, seen.warnings);
     Ok(error.problems().iter().map(line).collect())
+}
+
+#[derive(Default)]
+struct Seen {
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Seen {
+    fn model(&mut self, name: &str, model: &LocalModel) {
+        let key = |part: &str| format!("models.{name}.{part}");
+        let mut built: Vec<_> = Adapter::ALL.into_iter().filter(|a| a.is_built()).collect();
+        if built.is_empty() {
+            // A build without engines is for looking at policies; it says what the others would do.
+            built = Adapter::ALL.to_vec();
+        } else if let Some((part, text)) = missing(model) {
+            self.problems.push(Problem::with_key(key(part), text));
+            return;
+        }
+        // The others have no headers here to be read.
+        let ModelSource::Files(path) = &model.source else {
+            return;
+        };
+        let wanted = Wanted {
+            adapter: model.adapter,
+            with_loras: !model.loras.is_empty(),
+            quantization: self.quantization(&key("quantization"), model),
+            built,
+            ..Wanted::new(path)
+        };
+        match found(&wanted) {
+            Ok(found) => {
+                let told = |text: &String| Problem::with_key(key("path"), text);
+                self.problems.extend(found.obstacles.iter().map(told));
+                self.warnings.extend(found.warnings.iter().map(told));
+            }
+            Err(text) => self.problems.push(Problem::with_key(key("path"), text)),
+        }
+        for (lora, file) in &model.loras {
+            if let Err(error) = lora_fits(file, path) {
+                let key = key(&format!("loras.{lora}"));
+                let problem = Problem::with_key(key, error.to_string());
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    fn quantization(&mut self, key: &str, model: &LocalModel) -> Option<Quantization> {
+        let read = model.quantization.as_deref().map(quantization).transpose();
+        read.unwrap_or_else(|error| {
+            let text = error.trim_start_matches("quantization: ");
+            self.problems.push(Problem::with_key(key, text));
+            None
+        })
+    }
 }
 
 fn found(wanted: &Wanted) -> Result<Inspection, String> {
@@ -107,6 +137,21 @@ mod tests {
             ),
             "{said}"
         );
+    }
+
+    #[test]
+    fn adapters_are_looked_at_before_they_are_loaded() {
+        let entry = format!(
+            "  small:\n    path: {BUNDLED}\n    loras: {{ own: empty.gguf, model: {BUNDLED} }}\n    cost_per_hour: \"1\"\n"
+        );
+        let said = checked(&entry).unwrap_err();
+        if Adapter::Mistralrs.is_built() && !Adapter::LlamaCpp.is_built() {
+            let text = "build with `--features llama-cpp`";
+            return assert!(said.contains(text), "{said}");
+        }
+        assert!(said.contains("gateway.yaml:4:19"), "{said}");
+        assert!(said.contains("is no intact GGUF file"), "{said}");
+        assert!(said.contains("is no low-rank adapter"), "{said}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use router_policies::{BudgetPeriod, Pin, Route, Trust};
+use router_policies::{BudgetPeriod, LocalPlan, Pin, Route, Trust};
 
 use super::super::course::chain_text;
 use crate::config::Declared;
@@ -93,7 +93,7 @@ impl Meanings {
 impl Meaning {
     fn of(declared: &Declared, route: &Route) -> Self {
         let local = route.local.as_ref();
-        let local = local.map_or_else(|| "none".to_owned(), |plan| plan.model.clone());
+        let local = local.map_or_else(|| "none".to_owned(), LocalPlan::described);
         let cache = route.cache.map_or_else(
             || "never".to_owned(),
             |ttl| format!("for {} s", ttl.as_secs_f64()),

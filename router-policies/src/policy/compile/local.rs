@@ -26,9 +26,9 @@ pub(super) fn local(
     if let Some(model) = &model {
         check_model(model, context);
     }
-    let adapter = layers.local("adapter", |local| local.adapter.as_ref());
-    if let Some(adapter) = &adapter {
-        check_adapter(adapter, context);
+    let lora = layers.local("lora", |local| local.lora.as_ref());
+    if let (Some(model), Some(lora)) = (&model, &lora) {
+        check_lora(lora, model.value, context);
     }
     let max_tokens = layers.local("max_tokens", |local| local.max_tokens);
     if let Some(found) = max_tokens.as_ref().filter(|found| found.value == 0) {
@@ -47,7 +47,7 @@ pub(super) fn local(
     }
     let plan = LocalPlan {
         model: model.as_ref().map_or_else(String::new, |f| f.value.clone()),
-        adapter: adapter.map(|found| found.value.clone()),
+        lora: lora.map(|found| found.value.as_str().into()),
         max_tokens: max_tokens.map_or(USUAL_MAX_TOKENS, |found| found.value),
         deadline,
         first_token_within,
@@ -73,17 +73,21 @@ fn check_model(model: &Found<&String>, context: &mut Context<'_, '_>) {
     context.add(&model.at, problem);
 }
 
-fn check_adapter(adapter: &Found<&String>, context: &mut Context<'_, '_>) {
-    let known = context.names.adapters;
-    if known.contains(&adapter.value.as_str()) {
+fn check_lora(lora: &Found<&String>, model: &str, context: &mut Context<'_, '_>) {
+    let names = context.names;
+    let of_model = names.loras.iter().filter(|(of, _)| *of == model);
+    let known: Vec<_> = of_model.map(|(_, name)| *name).collect();
+    // A model that there is not has been told of.
+    if known.contains(&lora.value.as_str()) || !names.local_models.contains(&model) {
         return;
     }
-    let problem = PolicyProblem::UnknownAdapter {
-        nearest: nearest(adapter.value, known).map(str::to_owned),
+    let problem = PolicyProblem::UnknownLora {
+        model: model.to_owned(),
+        nearest: nearest(lora.value, &known).map(str::to_owned),
         known: known.iter().map(ToString::to_string).collect(),
-        name: adapter.value.clone(),
+        name: lora.value.clone(),
     };
-    context.add(&adapter.at, problem);
+    context.add(&lora.at, problem);
 }
 
 fn sampling(layers: &Layers, proven: bool, context: &mut Context<'_, '_>) -> Sampling {

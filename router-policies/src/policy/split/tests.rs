@@ -9,7 +9,7 @@ use crate::policy::{Names, Policy, Route};
 const NAMES: Names<'static> = Names {
     local_models: &["demo"],
     upstreams: &["openai"],
-    adapters: &[],
+    loras: &[],
     teams: None,
     keys: None,
     apis: None,

@@ -51,7 +51,7 @@ fn what_is_left_out_changes_nothing() {
         (&Pin::Never, &None, &None)
     );
     let local = route.local.as_ref().unwrap();
-    assert_eq!((local.sampling, &local.adapter), (Sampling::Greedy, &None));
+    assert_eq!((local.sampling, &local.lora), (Sampling::Greedy, &None));
     assert!(local.prompt.is_empty());
 }
 

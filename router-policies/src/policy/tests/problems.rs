@@ -240,8 +240,21 @@ fn of_drafting() {
             "routes[0]: the action `local-first` needs `local` with a `model`; name one, or set `action: upstream-only`",
         ),
         (
-            local(json!({"adapter": "tickets"})),
-            "routes[0].local.adapter: there is no adapter `tickets`; none is configured, add it to the configuration first",
+            local(json!({"lora": "tickets"})),
+            "routes[0].local.lora: the model `demo` has no LoRA `tickets`; it has none, add it to `models.demo.loras` first",
+        ),
+        (
+            local(json!({"model": "qwen3", "lora": "biling"})),
+            "routes[0].local.lora: the model `qwen3` has no LoRA `biling`; did you mean `billing`?",
+        ),
+        (
+            local(json!({"model": "qwen3", "lora": "tickets"})),
+            "routes[0].local.lora: the model `qwen3` has no LoRA `tickets`; there are: `billing`",
+        ),
+        (
+            // An unknown model is one problem, not also an unknown adapter of it.
+            local(json!({"model": "qwen4", "lora": "billing"})),
+            "routes[0].local.model: there is no local model `qwen4`; did you mean `qwen3`?",
         ),
         (
             local(json!({"sampling": {"temperature": 0.7}})),
