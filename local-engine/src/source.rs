@@ -46,6 +46,7 @@ impl Source {
         Ok(Self { weights, side })
     }
 
+    #[cfg(feature = "mistral")]
     /// Checks that there is a tokenizer beside the weights, for engines that do not read the one in the file.
     pub(crate) fn with_tokenizer(self) -> Result<Self, EngineError> {
         if self.side.join("tokenizer.json").is_file() {

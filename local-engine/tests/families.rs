@@ -24,7 +24,12 @@ mod golden;
 #[path = "tiny/side.rs"]
 mod side;
 
+use std::path::Path;
+
 use family::Family;
+use gguf::Format;
+use local_engine::Adapter;
+use local_engine::inspect::{Wanted, inspect};
 
 #[test]
 fn the_weights_are_those_that_transformers_computed_with() {
@@ -46,6 +51,46 @@ fn the_answers_can_tell_models_apart() {
         // Longer than every sliding window and every length that rotary embeddings were trained on.
         assert!(longest.max() >= Some(180), "{}", family.name);
     }
+}
+
+/// Without any engine: what headers tell is what loading found.
+#[test]
+fn looking_at_a_model_tells_what_loading_it_found() {
+    for family in Family::all() {
+        for (form, format) in [("GGUF F32", Format::F32), ("GGUF Q8_0", Format::Q8_0)] {
+            let folder = tempfile::tempdir().unwrap();
+            side::write_side(folder.path());
+            let file = convert::gguf(&family, &family.tensors(), format);
+            file.write(&folder.path().join("model.gguf")).unwrap();
+            assert_told(&family, form, folder.path());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        family.write(folder.path(), family.tensors());
+        assert_told(&family, "safetensors F32", folder.path());
+    }
+}
+
+fn assert_told(family: &Family, form: &str, folder: &Path) {
+    let found = inspect(&Wanted {
+        built: Adapter::ALL.to_vec(),
+        ..Wanted::new(folder)
+    });
+    let found = found.unwrap();
+    let computes = |adapter: Adapter| {
+        let cell = column::found(adapter.as_str(), &family.name, form);
+        matches!(cell, Some(column::Cell::Golden { .. }))
+    };
+    for offer in &found.offers {
+        let told = offer.refusals.is_empty();
+        assert_eq!(
+            told,
+            computes(offer.adapter),
+            "{} {form}: {offer:?}",
+            family.name
+        );
+    }
+    let best = Adapter::ALL.into_iter().find(|one| computes(*one));
+    assert_eq!(found.adapter, best, "{} {form}", family.name);
 }
 
 #[test]

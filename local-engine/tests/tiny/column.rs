@@ -89,6 +89,11 @@ fn essence(cells: &Cells) -> Cells {
     cells
 }
 
+/// What the tests found of an adapter; `None` where they did not look.
+pub(crate) fn found(adapter: &str, family: &str, form: &str) -> Option<Cell> {
+    read(&file(adapter)).get(family)?.get(form).cloned()
+}
+
 /// Panics where `FAMILIES.md` does not follow from the columns.
 pub(crate) fn assert_table() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("FAMILIES.md");

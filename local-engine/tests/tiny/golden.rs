@@ -54,7 +54,7 @@ impl Form {
     const fn within(self, adapter: Adapter) -> f32 {
         match (self, adapter) {
             (Self::Gguf(Format::F32), Adapter::Mistralrs) => 5e-2,
-            (Self::Gguf(Format::F32), Adapter::LlamaCpp) => 2e-2,
+            (Self::Gguf(Format::F32), Adapter::LlamaCpp) => 3e-2,
             (Self::Safetensors | Self::Gguf(Format::F32), _) => 1e-3,
             (Self::SafetensorsQ8 | Self::Gguf(_), _) => 0.75,
         }

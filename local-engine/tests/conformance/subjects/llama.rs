@@ -7,9 +7,6 @@ use crate::gguf::Format;
 use crate::suite::{Capability, Made, Subject};
 
 const LACKS: &[(Capability, &str)] = &[
-    (Capability::Regex, "it knows closed lists only"),
-    (Capability::Json, "it knows closed lists only"),
-    (Capability::JsonSchema, "it knows closed lists only"),
     (
         Capability::Embeddings,
         "the chain's file declares no pooling",
