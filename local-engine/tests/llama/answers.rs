@@ -1,27 +1,14 @@
-//! Answers and their statistics.
+//! Answers and their statistics, beyond what the conformance suite asks of every engine.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use local_engine::llama::LlamaCpp;
-use local_engine::{
-    Constraint, EngineError, EngineSpec, Event, FinishReason, Health, Job, LocalEngine, Sampling,
-};
+use local_engine::{Constraint, EngineError, Event, FinishReason, Health, Job, LocalEngine};
 
 use crate::chain::{self, Chain};
 use crate::gguf::Format;
 use crate::{REPLY, assert_golden, engine, failure, folder, job, load, message, paris, play, text};
-
-fn stopped(end: &Event) -> bool {
-    matches!(
-        end,
-        Event::Finished {
-            reason: FinishReason::Stop,
-            ..
-        }
-    )
-}
 
 #[tokio::test]
 async fn answers_with_the_probabilities_of_the_model() {
@@ -72,60 +59,6 @@ async fn quantized_and_halved_it_stays_near() {
 }
 
 #[tokio::test]
-async fn a_closed_list_is_kept_and_measured() {
-    let chain = paris();
-    let engine = engine(&chain).await;
-    let choices: Arc<[String]> = ["Prague", "Rome", "Paris"].map(String::from).into();
-    let listed = Job {
-        constraint: Some(Constraint::OneOf(choices)),
-        ..job("?")
-    };
-    let before = engine.steps();
-    let played = play(engine.generate(listed)).await;
-    let tokens = played.tokens;
-    assert_eq!(text(&tokens), "Paris");
-    assert!(stopped(&played.end));
-    // One forward pass for each token, and none to end.
-    assert_eq!(engine.steps() - before, 6);
-    let forced: Vec<_> = tokens.iter().map(|token| token.stats.forced).collect();
-    assert_eq!(forced, [false, false, true, true, true, true]);
-    let (line, p) = (u32::from(b'\n'), u32::from(b'P'));
-    let first = chain.p(line, p) + chain.p(line, u32::from(b'R'));
-    let second = chain.p(p, u32::from(b'a')) + chain.p(p, u32::from(b'r'));
-    for (token, mass) in tokens.iter().zip([first, second]) {
-        let off = f64::from(token.stats.legal_mass) - mass;
-        assert!(off.abs() < 1e-4, "{token:?} {mass}");
-    }
-    // The model would have gone on with `é` there.
-    let last = tokens[5].stats;
-    assert!(last.margin < -3.0 && last.legal_mass < 0.01, "{last:?}");
-}
-
-#[tokio::test]
-async fn a_dropped_stream_stops_within_one_step() {
-    let engine = engine(&Chain::endless()).await;
-    let long = Job {
-        max_tokens: 2000,
-        ..job("?")
-    };
-    let mut running = engine.generate(long);
-    for _ in 0..4 {
-        running.next().await.unwrap();
-    }
-    drop(running);
-    let at_drop = engine.steps();
-    let short = Job {
-        max_tokens: 3,
-        ..job("?")
-    };
-    // The next job begins when the engine has let go of the first.
-    assert_eq!(play(engine.generate(short)).await.tokens.len(), 3);
-    let after_drop = engine.steps() - at_drop - 3;
-    assert!(after_drop <= 1, "{after_drop} steps after the drop");
-    assert!(at_drop < 1000, "it was at its end before the test began");
-}
-
-#[tokio::test]
 async fn a_stream_dropped_over_its_prompt_stops_within_one_chunk() {
     let engine = engine(&Chain::endless()).await;
     let begun = engine.steps();
@@ -155,66 +88,6 @@ async fn a_stream_dropped_over_its_prompt_stops_within_one_chunk() {
 }
 
 #[tokio::test]
-async fn a_reader_that_does_not_read_stalls_nobody() {
-    let engine = engine(&Chain::endless()).await;
-    let long = || Job {
-        max_tokens: 300,
-        ..job("?")
-    };
-    let unread = engine.generate(long());
-    assert_eq!(play(engine.generate(long())).await.tokens.len(), 300);
-    assert_eq!(play(unread).await.tokens.len(), 300);
-}
-
-#[tokio::test]
-async fn lengths_and_stops_are_kept() {
-    let engine = engine(&paris()).await;
-    let cut = |max_tokens| Job {
-        max_tokens,
-        ..job("?")
-    };
-    let played = play(engine.generate(cut(2))).await;
-    assert_eq!(text(&played.tokens), "Pa");
-    assert!(!stopped(&played.end));
-    // Ends in the middle of a character.
-    let played = play(engine.generate(cut(6))).await;
-    assert_eq!(played.tokens[5].bytes, [0xc3]);
-    let stop = vec!["is".to_owned()];
-    let played = play(engine.generate(Job { stop, ..job("?") })).await;
-    assert_eq!(text(&played.tokens), "Par");
-    assert_eq!(played.tokens.len(), 5);
-    assert!(stopped(&played.end));
-}
-
-#[tokio::test]
-async fn a_prompt_beyond_the_context_is_not_computed() {
-    let folder = folder(&Chain::endless().gguf(Format::F32));
-    let spec = EngineSpec {
-        context_limit: "64".parse().ok(),
-        ..EngineSpec::new(folder.path())
-    };
-    let engine = LlamaCpp::load(spec).await.unwrap();
-    let before = engine.steps();
-    let played = play(engine.generate(job(&"a".repeat(100)))).await;
-    assert_eq!(
-        failure(played.end),
-        EngineError::PromptTooLong {
-            tokens: 119,
-            limit: 63
-        }
-    );
-    assert_eq!(engine.steps(), before);
-    let unlimited = Job {
-        max_tokens: 1000,
-        ..job("?")
-    };
-    // A prompt of 20 tokens leaves room for 44.
-    let played = play(engine.generate(unlimited)).await;
-    assert_eq!(played.tokens.len(), 44);
-    assert!(!stopped(&played.end));
-}
-
-#[tokio::test]
 async fn the_whole_context_is_usable_and_grows_with_the_jobs() {
     let engine = load(&folder(&crate::random::llama(3))).await;
     assert_eq!(engine.info().unwrap().context_tokens, 4096);
@@ -239,31 +112,20 @@ async fn the_whole_context_is_usable_and_grows_with_the_jobs() {
 }
 
 #[tokio::test]
-async fn the_same_seed_draws_the_same_answer() {
+async fn a_token_costs_one_forward_pass_and_the_end_none() {
     let engine = engine(&paris()).await;
-    let drawn = async |seed| {
-        let sampling = Sampling::Random {
-            temperature: 2.0,
-            top_p: 0.999,
-            seed,
-        };
-        let played = play(engine.generate(Job {
-            sampling,
-            ..job("?")
-        }));
-        let ids: Vec<_> = played.await.tokens.iter().map(|token| token.id).collect();
-        ids
+    let choices: Arc<[String]> = ["Prague", "Paris"].map(String::from).into();
+    let listed = Job {
+        constraint: Some(Constraint::OneOf(choices)),
+        ..job("?")
     };
-    assert_eq!(drawn(Some(7)).await, drawn(Some(7)).await);
-    let mut answers = std::collections::BTreeSet::new();
-    for _ in 0..20 {
-        answers.insert(drawn(None).await);
-    }
-    assert!(answers.len() > 1);
+    let before = engine.steps();
+    assert_eq!(play(engine.generate(listed)).await.tokens.len(), 6);
+    assert_eq!(engine.steps() - before, 6);
 }
 
 #[tokio::test]
-async fn what_it_cannot_do_it_says_and_goes_on() {
+async fn what_the_template_refuses_is_told_and_the_next_job_answered() {
     let engine = engine(&paris()).await;
     let odd = Job {
         messages: vec![message("tool", "x")],
@@ -271,18 +133,6 @@ async fn what_it_cannot_do_it_says_and_goes_on() {
     };
     let error = failure(play(engine.generate(odd)).await.end).to_string();
     assert!(error.contains("no tools here"), "{error}");
-    let empty = Job {
-        constraint: Some(Constraint::OneOf([].into())),
-        ..job("?")
-    };
-    let adapted = Job {
-        lora: Some("other".into()),
-        ..job("?")
-    };
-    for unsupported in [empty, adapted] {
-        let end = play(engine.generate(unsupported)).await.end;
-        assert!(matches!(failure(end), EngineError::Unsupported(_)));
-    }
     assert_eq!(engine.health(), Health::Ready);
     assert_eq!(text(&play(engine.generate(job("?"))).await.tokens), REPLY);
 }
