@@ -34,7 +34,7 @@ fn per_draft() {
         "tokens", "signals", "features", "check", "inspect", "plain", "fitted", "all", "ratio"
     );
     let mut first = None;
-    for tokens in [8, 64, 512, 4096] {
+    for tokens in [16, 64, 256, 1024, 4096] {
         let draft = Draft::of(tokens);
         let signals = draft.signals();
         let features = draft.features();
