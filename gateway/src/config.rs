@@ -11,6 +11,7 @@ mod former;
 #[cfg(test)]
 mod fuzz;
 mod held;
+mod memory;
 mod models;
 mod problem;
 mod read;
@@ -38,6 +39,7 @@ use crate::ledger::{Catalog, LedgerUrl};
 use crate::upstream::UpstreamSettings;
 
 pub use declared::Declared;
+pub use memory::{Load, MemoryRules, Stay, WhenFull};
 pub use models::{LocalModel, ModelSource};
 pub(crate) use problem::Source;
 pub use problem::{ConfigError, Problem};
@@ -59,6 +61,8 @@ pub struct Config {
     pub keys: KeyRing,
     /// Local models by name.
     pub models: BTreeMap<String, LocalModel>,
+    /// Memory for them.
+    pub memory: MemoryRules,
     /// Upstreams by name.
     pub upstreams: BTreeMap<String, UpstreamSettings>,
     /// Prices of the upstreams' models.

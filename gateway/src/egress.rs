@@ -207,7 +207,9 @@ const fn pause_after(reason: Reason) -> Option<Duration> {
         // Its process is being replaced, or the jobs in front are soon done.
         Reason::EngineFailed | Reason::Busy | Reason::Slow => Some(Duration::from_secs(1)),
         // It loads, which takes as long as the model is large.
-        Reason::EngineDown => Some(Duration::from_secs(5)),
+        Reason::EngineDown | Reason::Unloaded => Some(Duration::from_secs(5)),
+        // Another model has to leave first.
+        Reason::NoRoom => Some(Duration::from_secs(30)),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 //! Each step consumes what the one before made, so nothing that was not scored can be escalated, and the account
 //! settles itself if any step is dropped.
 
+mod at_hand;
 mod committed;
 mod decide;
 mod deliver;

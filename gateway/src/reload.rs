@@ -104,6 +104,7 @@ impl Reloader {
             Ok(snapshot) => {
                 let version = snapshot.config().version.clone();
                 self.app.replace(snapshot);
+                self.start_engine.follow(self.app.snapshot().config());
                 tracing::info!(version, "configuration reloaded");
                 Ok(())
             }

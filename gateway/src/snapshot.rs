@@ -9,7 +9,7 @@ use router_policies::{Certificate, Fingerprint};
 
 use crate::config::Config;
 use crate::egress::EgressPermit;
-use crate::engines::StartEngine;
+use crate::engines::{StartEngine, room_for};
 use crate::learning::Issued;
 use crate::upstream::Upstream;
 
@@ -55,13 +55,15 @@ impl Snapshot {
     /// that are no longer named end with the last request that uses them.
     ///
     /// # Errors
-    /// A text for the operator when an engine or an upstream's client cannot be built.
+    /// A text for the operator when an engine or an upstream's client cannot be built, or when the memory budget has no
+    /// room for what it must hold.
     pub fn next(
         &self,
         config: Config,
         certificates: Certificates,
         start_engine: &StartEngine,
     ) -> Result<Self, String> {
+        room_for(&config)?;
         let mut upstreams = BTreeMap::new();
         for (name, settings) in &config.upstreams {
             let same = self.config.upstreams.get(name) == Some(settings);

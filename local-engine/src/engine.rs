@@ -25,6 +25,20 @@ pub trait LocalEngine: Send + Sync + fmt::Debug {
     /// Whether a job sent now could be answered.
     fn health(&self) -> Health;
 
+    /// Completes once it is in memory: at once for an engine that always is. One that is not begins to come with the
+    /// call, and goes on coming when nobody waits any more. It says nothing about its health there.
+    ///
+    /// # Errors
+    /// [`EngineError::NoRoom`] where it may not come; [`EngineError::Load`] where it did not load a moment ago.
+    fn at_hand(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Ends it for good, with all that runs there, and completes when its memory is free again.
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     /// How far it has come, while it cannot answer yet and knows.
     fn progress(&self) -> Option<String> {
         None
@@ -111,6 +125,8 @@ pub enum Health {
     Ready,
     /// The model is being read; requests escalate meanwhile.
     Loading,
+    /// It is not in memory and comes when it is asked for; requests escalate until it is there.
+    Unloaded,
     /// It stopped and is being restarted, or will not be; the text says why.
     Down(String),
 }

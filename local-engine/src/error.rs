@@ -17,6 +17,12 @@ pub enum EngineError {
     /// The model has not loaded yet. Try elsewhere meanwhile.
     #[error("the local model is still loading")]
     Loading,
+    /// The model is not in memory; it is on its way. Try elsewhere meanwhile.
+    #[error("the local model is not in memory; it is being loaded")]
+    Unloaded,
+    /// The model is not in memory and does not come: what is there holds all the room. The text is for the operator.
+    #[error("the memory budget has no room for the local model: {0}")]
+    NoRoom(String),
     /// The prompt does not fit. A larger model must answer.
     #[error("the prompt has {tokens} tokens, the local model's context holds {limit}")]
     PromptTooLong {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+mod expected;
 mod facts;
 pub(crate) mod gguf;
 mod horizon;
@@ -16,6 +17,7 @@ mod side;
 #[cfg(test)]
 mod tests;
 
+pub use expected::expected;
 #[cfg(feature = "mistral")]
 pub(crate) use facts::beyond_mistralrs;
 #[cfg(feature = "llama-cpp")]

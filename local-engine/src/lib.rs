@@ -45,4 +45,4 @@ pub use error::EngineError;
 pub use job::{Constraint, Job, Message, Sampling};
 pub use load::load;
 pub use spec::{Adapter, EngineSpec, Quantization};
-pub use vitals::{Cause, FirstTokens, Vitals};
+pub use vitals::{Cause, FirstTokens, Stays, Vitals};

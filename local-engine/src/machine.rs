@@ -33,6 +33,14 @@ pub fn resident(process: u32) -> Option<u64> {
     own_memory(&fs::read_to_string(format!("/proc/{process}/status")).ok()?)
 }
 
+/// Bytes of a process that lie in memory, pages of files that it maps included, also where others map them too; `None`
+/// once its memory is free.
+#[must_use]
+pub fn occupied(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    kilobytes(&status, "VmRSS:")
+}
+
 fn own_memory(status: &str) -> Option<u64> {
     let anonymous = kilobytes(status, "RssAnon:")?;
     Some(anonymous + kilobytes(status, "RssShmem:").unwrap_or(0))
@@ -132,7 +140,8 @@ mod tests {
         if cfg!(target_os = "linux") {
             let here = super::memory().unwrap();
             assert!(here.available <= here.total && here.total > 0);
-            assert!(resident(std::process::id()).unwrap() > 0);
+            let own = resident(std::process::id()).unwrap();
+            assert!(own > 0 && occupied(std::process::id()).unwrap() >= own);
         }
     }
 

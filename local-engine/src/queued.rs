@@ -85,6 +85,14 @@ impl LocalEngine for Queued {
         self.queue.engine.health()
     }
 
+    fn at_hand(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.queue.engine.at_hand()
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        self.queue.engine.stop()
+    }
+
     fn count_tokens(&self, messages: Vec<Message>) -> BoxFuture<'_, Result<u32, EngineError>> {
         self.queue.engine.count_tokens(messages)
     }

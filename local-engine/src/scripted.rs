@@ -220,6 +220,7 @@ fn unavailable(health: &Health) -> Option<EngineError> {
     match health {
         Health::Ready => None,
         Health::Loading => Some(EngineError::Loading),
+        Health::Unloaded => Some(EngineError::Unloaded),
         Health::Down(why) => Some(EngineError::Died(why.clone())),
     }
 }

@@ -14,6 +14,27 @@ pub struct Vitals {
     pub present: u32,
     /// First tokens: when they came, and when they were predicted to come.
     pub first_tokens: FirstTokens,
+    /// How it came into memory and left it, if it may do that.
+    pub stays: Option<Stays>,
+}
+
+/// A model's time in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stays {
+    /// Bytes that its process has in memory now, as the system measures.
+    pub resident: u64,
+    /// Bytes that are kept free for it now: what it is expected to take at most, or what it takes where that is more.
+    pub held: u64,
+    /// Bytes that it is expected to take at most.
+    pub expected: u64,
+    /// Times it was loaded.
+    pub loads: u64,
+    /// Time that took, all of them together.
+    pub loading: Duration,
+    /// Times it was unloaded, by why.
+    pub unloads: BTreeMap<&'static str, u64>,
+    /// Times it was asked for and found no room.
+    pub refusals: u64,
 }
 
 /// Sums over all jobs that gave a first token.
@@ -30,6 +51,17 @@ pub struct FirstTokens {
 }
 
 impl FirstTokens {
+    /// These and others.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self {
+            count: self.count + others.count,
+            predicted: self.predicted.saturating_add(others.predicted),
+            actual: self.actual.saturating_add(others.actual),
+            error: self.error.saturating_add(others.error),
+        }
+    }
+
     /// Takes in one job.
     pub(crate) fn note(&mut self, predicted: Duration, actual: Duration) {
         self.count += 1;

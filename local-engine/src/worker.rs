@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::{Estimate, Generation, Health, LocalEngine, ModelInfo};
@@ -76,6 +77,9 @@ impl WorkerSettings {
 /// An engine that runs in a supervised child process. Dropping it kills the child.
 pub struct Worker {
     desk: Arc<Desk>,
+    stopping: CancellationToken,
+    /// The child is gone, and none comes after it.
+    gone: CancellationToken,
     /// Owns the child; the child dies with it.
     _supervisor: AbortOnDropHandle<()>,
 }
@@ -94,9 +98,17 @@ impl Worker {
     #[must_use]
     pub fn start(settings: WorkerSettings) -> Self {
         let desk = Arc::new(Desk::new());
-        let supervisor = tokio::spawn(supervisor::run(settings, Arc::clone(&desk)));
+        let (stopping, gone) = (CancellationToken::new(), CancellationToken::new());
+        let supervising = supervisor::run(settings, Arc::clone(&desk), stopping.clone());
+        let at_the_end = gone.clone().drop_guard();
+        let supervisor = tokio::spawn(async move {
+            let _told = at_the_end;
+            supervising.await;
+        });
         Self {
             desk,
+            stopping,
+            gone,
             _supervisor: AbortOnDropHandle::new(supervisor),
         }
     }
@@ -129,6 +141,11 @@ impl LocalEngine for Worker {
 
     fn health(&self) -> Health {
         self.desk.health()
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        self.stopping.cancel();
+        Box::pin(self.gone.cancelled())
     }
 
     fn count_tokens(&self, messages: Vec<Message>) -> BoxFuture<'_, Result<u32, EngineError>> {

@@ -17,6 +17,7 @@ mod live;
 mod local_only;
 mod lora;
 mod matching;
+mod memory;
 mod models;
 mod money;
 mod pass_through;

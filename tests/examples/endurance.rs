@@ -7,6 +7,7 @@
 //! cargo run --release --example endurance -- memory MODEL 10000
 //! cargo run --release --example endurance -- prediction MODEL 400
 //! cargo run --release --example endurance -- placing MODEL 200
+//! cargo run --release --example endurance -- budget 480MiB evict MODEL MODEL MODEL MODEL MODEL
 //! ```
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +17,8 @@
     reason = "a measurement"
 )]
 
+#[path = "endurance/budget.rs"]
+mod budget;
 #[path = "endurance/prediction.rs"]
 mod prediction;
 #[path = "endurance/process.rs"]
@@ -26,7 +29,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use local_engine::mistral::Mistral;
 use local_engine::worker::WorkerSettings;
 use local_engine::{EngineSpec, LocalEngine};
 use process::{cpu_time, resident};
@@ -59,10 +61,7 @@ const MEMORY_LIMIT: u64 = 1 << 30;
 
 fn main() {
     if worker::is_worker() {
-        worker::host(|spec: EngineSpec| async move {
-            let engine = Mistral::load(spec).await?;
-            Ok(Arc::new(engine) as Arc<dyn LocalEngine>)
-        });
+        worker::host(local_engine::load);
         return;
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -75,7 +74,8 @@ fn main() {
             ["memory", model, requests] => many(model, number(requests)).await,
             ["prediction", model, jobs] => prediction::measure(settings(model), number(jobs)).await,
             ["placing", model, jobs] => prediction::placing(|| settings(model), number(jobs)).await,
-            _ => panic!("kills MODEL N CLIENTS | cancel MODEL N | memory MODEL N | prediction MODEL N | placing MODEL N"),
+            ["budget", budget, when_full, ref models @ ..] => budget::play(budget, when_full, models).await,
+            _ => panic!("kills MODEL N CLIENTS | cancel MODEL N | memory MODEL N | prediction MODEL N | placing MODEL N | budget SIZE evict|refuse MODELS"),
         }
     });
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gateway::app::App;
 use gateway::config::Config;
+use gateway::engines::StartEngine;
 use gateway::learning::{LabelledRequest, calibrate, load_certificates, save_certificate};
 use gateway::ledger::{Ledger, LedgerUrl};
 use gateway::snapshot::{Engines, Snapshot};
@@ -36,6 +37,7 @@ const ROUTE: &str = "\
 pub struct Builder {
     upstream: String,
     engines: Engines,
+    start_engine: Option<StartEngine>,
     certify: Vec<Certification>,
     routes: String,
     patience: String,
@@ -59,6 +61,7 @@ impl Default for Builder {
         Self {
             upstream: "http://127.0.0.1:9".to_owned(),
             engines: Engines::new(),
+            start_engine: None,
             certify: Vec::new(),
             routes: ROUTE.to_owned(),
             patience: "retries: 0".to_owned(),
@@ -90,6 +93,13 @@ impl Builder {
     #[must_use]
     pub fn engine(mut self, engine: Arc<dyn LocalEngine>) -> Self {
         self.engines.insert("small".to_owned(), engine);
+        self
+    }
+
+    /// Has the configured models started by this, like a user's; a reload goes through it too.
+    #[must_use]
+    pub fn starting_engines(mut self, start: StartEngine) -> Self {
+        self.start_engine = Some(start);
         self
     }
 
@@ -193,6 +203,10 @@ impl Builder {
         } else {
             Ledger::in_memory().expect("a ledger in memory")
         };
+        if let Some(start) = &self.start_engine {
+            let started = start.start_all(&config).expect("engines");
+            self.engines.extend(started);
+        }
         let snapshot = Snapshot::new(config, self.engines, certificates).expect("a snapshot");
         let app = App::new(snapshot, ledger.clone());
         if let Some(seed) = self.seed {
@@ -201,7 +215,8 @@ impl Builder {
         let resuming = app.snapshot();
         let resumed = app.learning().resume(&resuming).await;
         resumed.expect("what was learnt before");
-        TestGateway::serve(Arc::new(app), ledger, folder).await
+        let gateway = TestGateway::serve(Arc::new(app), ledger, folder).await;
+        gateway.with_engines_from(self.start_engine)
     }
 
     fn config(&self, folder: &TempDir) -> Config {

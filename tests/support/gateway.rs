@@ -42,6 +42,7 @@ pub struct TestGateway {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
+    start_engine: Option<StartEngine>,
     folder: TempDir,
 }
 
@@ -79,8 +80,14 @@ impl TestGateway {
             client,
             stop,
             serving,
+            start_engine: None,
             folder,
         }
+    }
+
+    pub(crate) fn with_engines_from(mut self, start: Option<StartEngine>) -> Self {
+        self.start_engine = start;
+        self
     }
 
     /// Address of a path.
@@ -157,6 +164,26 @@ impl TestGateway {
         let start = StartEngine::new(move |_, _| Ok(Arc::clone(&engine)));
         let file = self.folder.path().join(CONFIG_FILE);
         Reloader::new(Arc::clone(&self.app), file, start)
+    }
+
+    /// A reloader of the configuration file, whose models are started [as they were](Builder::starting_engines).
+    ///
+    /// # Panics
+    /// If they were not started so, or the second time.
+    pub fn take_reloader(&mut self) -> Reloader {
+        let start = self.start_engine.take().expect("what starts engines");
+        let file = self.folder.path().join(CONFIG_FILE);
+        Reloader::new(Arc::clone(&self.app), file, start)
+    }
+
+    /// The engine of a model.
+    ///
+    /// # Panics
+    /// If it is not configured.
+    #[must_use]
+    pub fn engine(&self, model: &str) -> Arc<dyn LocalEngine> {
+        let snapshot = self.app.snapshot();
+        Arc::clone(snapshot.engine(model).expect("a configured model"))
     }
 
     /// What the ledger holds now.

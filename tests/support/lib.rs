@@ -16,6 +16,7 @@ pub mod fire;
 mod gateway;
 pub mod log;
 mod peril;
+pub mod processes;
 mod upstream;
 mod wait;
 pub mod worker;

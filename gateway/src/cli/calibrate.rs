@@ -104,12 +104,13 @@ const USUAL_WIDTH: u16 = 100;
 
 /// Waits until a model has loaded.
 pub(crate) async fn until_ready(engine: &Arc<dyn LocalEngine>) -> Result<(), Failure> {
+    engine.at_hand().await.map_err(Failure::environment)?;
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     loop {
         ticks.tick().await;
         match engine.health() {
             Health::Ready => return Ok(()),
-            Health::Loading => {}
+            Health::Loading | Health::Unloaded => {}
             Health::Down(why) => {
                 return Err(Failure::environment(format!(
                     "the local model is down: {why}"

@@ -62,6 +62,9 @@ fn check(path: &Path) -> Result<(), Failure> {
     for warning in about_models {
         say(&warning);
     }
+    if let Some(table) = models::room_table(&config) {
+        say(&table);
+    }
     for (name, served) in served(&config) {
         let hosts = served.hosts().collect::<Vec<_>>().join(", ");
         let text =

@@ -3,12 +3,14 @@
 mod check;
 mod configured;
 mod pull;
+mod room;
 mod show;
 
 use clap::Subcommand;
 
 use super::Failure;
 pub(super) use configured::look;
+pub(super) use room::room_table;
 
 /// What to do with models.
 #[derive(Debug, Subcommand)]

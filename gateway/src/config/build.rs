@@ -13,7 +13,7 @@ use super::document::{
 };
 use super::held::Held;
 use super::problem::Problem;
-use super::{Config, Limits, Outside, Site, secret};
+use super::{Config, Limits, MemoryRules, Outside, Site, secret};
 use crate::auth::{ANONYMOUS, KeyHash, KeyRing, Principal};
 use crate::ledger::{Catalog, LedgerUrl, Rates, Usd};
 use crate::upstream::{Patience, UpstreamSettings};
@@ -73,6 +73,7 @@ pub(super) fn build(
         },
     );
     let models = builder.models(document.models);
+    let memory = MemoryRules::from(document.memory);
     let (upstreams, catalog) = builder.upstreams(document.upstreams);
     let limits = builder.limits(&document.limits);
     if let Some(policy) = &policy {
@@ -86,6 +87,7 @@ pub(super) fn build(
             certificates,
             keys,
             models,
+            memory,
             upstreams,
             catalog,
             policy,

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::memory::{Load, WhenFull};
 use super::problem::Problem;
 use super::tree::{MAX_ALIASED, MAX_DEPTH, MAX_FILE, MAX_VALUES, Place};
 use super::units::{ByteSize, Cpus};
@@ -36,6 +37,9 @@ pub struct Document {
     /// Local models by name.
     #[serde(default)]
     pub models: BTreeMap<String, ModelDocument>,
+    /// Memory for the local models.
+    #[serde(default)]
+    pub memory: MemoryDocument,
     /// External APIs by name.
     #[serde(default)]
     pub upstreams: BTreeMap<String, UpstreamDocument>,
@@ -116,6 +120,15 @@ pub struct ModelDocument {
     pub memory_limit: Option<ByteSize>,
     /// Silence after which its process is killed and replaced; also how long one step may take. Default 60s.
     pub stall_after: Option<Span>,
+    /// When it is loaded: with the gateway, as far as the memory budget has room, or when a request asks for it. Default:
+    /// `start`.
+    pub load: Option<Load>,
+    /// Time without a request after which it is unloaded; the next request has it loaded again. Default: never.
+    #[schemars(extend("examples" = ["15m"]))]
+    pub unload_after: Option<Span>,
+    /// It is loaded with the gateway, has its room in the memory budget for itself and is never unloaded. Default: false.
+    #[serde(default)]
+    pub keep: bool,
     /// Most requests that wait for it; further ones escalate at once. Default 32.
     pub queue: Option<u32>,
     /// What an hour of computing costs, in USD, as text: `"0.05"`.
@@ -141,6 +154,21 @@ impl From<AdapterDocument> for Adapter {
             AdapterDocument::LlamaCpp => Self::LlamaCpp,
         }
     }
+}
+
+/// Memory for the local models that are loaded here.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryDocument {
+    /// Most memory of all models that are loaded here together, files that they map included. A model counts with what it
+    /// is expected to take at most, or with what it takes where that is more. Default: no bound.
+    #[schemars(extend("examples" = ["6GiB"]))]
+    pub budget: Option<ByteSize>,
+    /// What becomes of a request whose model finds no room: `evict` unloads what was not used for longest, once it has
+    /// nothing to do; `refuse` keeps what is there. Default: `evict`.
+    pub when_full: Option<WhenFull>,
+    /// Least time that a model stays before another may take its room. Default 30s.
+    pub least_stay: Option<Span>,
 }
 
 /// A local model behind one or several servers that speak the `OpenAI` chat API. They are part of the house: requests

@@ -8,7 +8,7 @@ use local_engine::Adapter;
 
 use super::build::Builder;
 use super::document::{AdapterDocument, ModelDocument};
-use super::{ByteSize, Cpus, Outside, ServedModel};
+use super::{ByteSize, Cpus, Outside, ServedModel, Stay};
 use crate::hub::HubModel;
 use crate::ledger::LocalRate;
 
@@ -38,6 +38,8 @@ pub struct LocalModel {
     pub memory_limit: Option<u64>,
     /// Silence after which its process is killed and replaced.
     pub stall_after: Option<Duration>,
+    /// When it is in memory.
+    pub stay: Stay,
     /// Most requests that wait for it.
     pub queue: u32,
     /// What an hour of its computing costs.
@@ -56,12 +58,13 @@ pub enum ModelSource {
 }
 
 impl LocalModel {
-    /// Whether an engine that runs `self` may go on as `other`: only the price differs, if anything.
+    /// Whether an engine that runs `self` may go on as `other`: only the price and when it is in memory differ, if
+    /// anything.
     #[must_use]
     pub fn runs_like(&self, other: &Self) -> bool {
-        let rate = other.rate;
         Self {
-            rate,
+            rate: other.rate,
+            stay: other.stay,
             ..self.clone()
         } == *other
     }
@@ -93,6 +96,7 @@ impl Builder<'_> {
             let text = "must be at least 1s; a busy machine answers late";
             self.problem(format!("{key}.stall_after"), text);
         }
+        let stay = self.stay(key, &document);
         let per_hour = self.usd(format!("{key}.cost_per_hour"), &document.cost_per_hour);
         LocalModel {
             source,
@@ -104,6 +108,7 @@ impl Builder<'_> {
             cpus: Cpus::all(document.cpus),
             memory_limit: document.memory_limit.map(ByteSize::bytes),
             stall_after,
+            stay,
             queue: document.queue.unwrap_or(QUEUE),
             rate: LocalRate { per_hour },
         }

@@ -73,6 +73,9 @@ impl Builder<'_> {
             ("cpus", !document.cpus.is_empty()),
             ("memory_limit", document.memory_limit.is_some()),
             ("stall_after", document.stall_after.is_some()),
+            ("load", document.load.is_some()),
+            ("unload_after", document.unload_after.is_some()),
+            ("keep", document.keep),
         ];
         for (name, _) in loading.into_iter().filter(|(_, given)| *given) {
             let text = "belongs to a model that is loaded here; a served one has it in its server";

@@ -147,6 +147,17 @@ impl LocalEngine for Pulling {
         }
     }
 
+    fn at_hand(&self) -> futures_util::future::BoxFuture<'_, Result<(), EngineError>> {
+        let engine = self.engine();
+        Box::pin(async move {
+            match engine {
+                Ok(engine) => engine.at_hand().await,
+                // Its health tells.
+                Err(_) => Ok(()),
+            }
+        })
+    }
+
     fn progress(&self) -> Option<String> {
         match &*self.state.lock() {
             State::Coming(coming) if coming.total > 0 => Some(format!(

@@ -199,10 +199,13 @@ async fn next(generation: &mut Generation, until: Instant) -> Result<Event, NoDr
     })
 }
 
-fn no_draft(error: &EngineError) -> NoDraft {
+/// An engine's error as a reason to escalate.
+pub(super) fn no_draft(error: &EngineError) -> NoDraft {
     let (reason, error) = match error {
         EngineError::Busy { .. } => (Reason::Busy, "busy"),
         EngineError::Loading => (Reason::EngineDown, "loading"),
+        EngineError::Unloaded => (Reason::Unloaded, "unloaded"),
+        EngineError::NoRoom(_) => (Reason::NoRoom, "no_room"),
         EngineError::Load(_) => (Reason::EngineDown, "not_loaded"),
         EngineError::Died(_) => (Reason::EngineFailed, "died"),
         EngineError::PromptTooLong { .. } => (Reason::PromptTooLong, "prompt_too_long"),

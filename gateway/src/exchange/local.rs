@@ -51,6 +51,15 @@ enum Seen {
     There(Features),
 }
 
+/// Who drafts and who judges.
+struct Drafter<'a> {
+    plan: &'a LocalPlan,
+    engine: &'a Arc<dyn LocalEngine>,
+    judging: Judging,
+    /// Longest time for the draft.
+    deadline: Option<Duration>,
+}
+
 /// Escalates for a reason that is none of the draft's.
 fn unjudged(reason: Reason) -> LocalResult {
     LocalResult::Escalate(Escalation {
@@ -63,7 +72,12 @@ fn unjudged(reason: Reason) -> LocalResult {
 impl Exchange {
     /// Makes and judges a draft, unless it is `overtaken` before its end.
     pub(super) async fn attempt_local(&self, overtaken: &CancellationToken) -> LocalResult {
-        let (plan, engine, judging) = match self.drafter() {
+        let Drafter {
+            plan,
+            engine,
+            judging,
+            deadline,
+        } = match self.drafter().await {
             Ok(drafter) => drafter,
             Err(reason) => return unjudged(reason),
         };
@@ -72,7 +86,11 @@ impl Exchange {
             .account
             .begin(local_plan(&self.snapshot, plan, Engine::Local));
         let shape = shape_for(&self.request, plan);
-        let mut run = Run::begin(self.task(plan, engine, &shape, overtaken));
+        let task = Task {
+            deadline,
+            ..self.task(plan, engine, &shape, overtaken)
+        };
+        let mut run = Run::begin(task);
         let (judge, given_up) = judging.watch();
         let commits_after = self.commits_after(&shape);
         let look = |signals: &Signals| {
@@ -147,7 +165,7 @@ impl Exchange {
     }
 
     /// Who drafts and who judges, or why no draft is made.
-    fn drafter(&self) -> Result<(&LocalPlan, &Arc<dyn LocalEngine>, Judging), Reason> {
+    async fn drafter(&self) -> Result<Drafter<'_>, Reason> {
         // What must not leave is answered here whatever the action; nobody else may.
         let answers = self.route.action.answers_locally() || self.clearance.pinned().is_some();
         let plan = self.route.local.as_ref().filter(|_| answers);
@@ -157,6 +175,7 @@ impl Exchange {
         }
         let engine = self.snapshot.engine(&plan.model);
         let engine = engine.ok_or(Reason::EngineDown)?;
+        let deadline = self.at_hand(plan, engine).await?;
         let info = engine.info().filter(|_| engine.health() == Health::Ready);
         let info = info.ok_or(Reason::EngineDown)?;
         let shape = shape_for(&self.request, plan);
@@ -167,7 +186,12 @@ impl Exchange {
             // Nothing is proven for this route, so no draft could be accepted. One may be made later, to learn.
             return Err(Reason::Learning);
         }
-        Ok((plan, engine, judging))
+        Ok(Drafter {
+            plan,
+            engine,
+            judging,
+            deadline,
+        })
     }
 
     /// Judges a draft, writes down what the verdict rests on, and books the attempt.

@@ -95,6 +95,10 @@ pub(super) fn ready(app: &App, snapshot: &Snapshot) -> Response<Body> {
                     Some(progress) => json!(format!("loading: {progress}")),
                     None => json!("loading"),
                 },
+                Health::Unloaded => match engine.progress() {
+                    Some(progress) => json!(format!("unloaded: {progress}")),
+                    None => json!("unloaded"),
+                },
                 Health::Down(why) => json!(format!("down: {why}")),
             };
             (name.to_owned(), health)

@@ -2,6 +2,7 @@
 //! lists, never from requests.
 
 mod engines;
+mod memory;
 mod routes;
 
 use parking_lot::Mutex;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use self::engines::EngineGauges;
+use self::memory::MemoryGauges;
 use self::routes::RouteGauges;
 use crate::learning::Standing;
 use crate::snapshot::Snapshot;
@@ -31,6 +33,7 @@ pub struct Metrics {
     judge_failures: Family<JudgeFailed, Counter>,
     routes: RouteGauges,
     engines: EngineGauges,
+    memory: MemoryGauges,
     /// Held while somebody looks: what is taken up then is cleared first.
     looked_at: Mutex<()>,
 }
@@ -99,6 +102,7 @@ impl Metrics {
         );
         let routes = RouteGauges::register(&mut registry);
         let engines = EngineGauges::register(&mut registry);
+        let memory = MemoryGauges::register(&mut registry);
         Self {
             registry,
             reloads,
@@ -108,6 +112,7 @@ impl Metrics {
             judge_failures,
             routes,
             engines,
+            memory,
             looked_at: Mutex::new(()),
         }
     }
@@ -120,6 +125,7 @@ impl Metrics {
     /// Takes up how the local models fare.
     pub(crate) fn show_engines(&self, snapshot: &Snapshot) {
         self.engines.show(snapshot.engines());
+        self.memory.show(snapshot);
     }
 
     /// Takes up what audits of a route cost today, and whether more may be made.

@@ -76,6 +76,75 @@ fn what_detectors_hold_back_is_told() {
     ");
 }
 
+/// The models `small` and `other`, each with further keys, and a memory budget.
+fn budgeted(budget: &str, small: &str, other: &str) -> String {
+    let models = format!(
+        "memory: {{ budget: {budget} }}\nmodels:\n  other: {{ path: model.gguf, memory_limit: 150MiB, cost_per_hour: \
+         \"0.36\"{other} }}\n"
+    );
+    GOOD.replace("models:\n", &models).replace(
+        "cost_per_hour: \"0.36\" }\nup",
+        &format!("memory_limit: 100MiB, cost_per_hour: \"0.36\"{small} }}\nup"),
+    )
+}
+
+#[test]
+fn a_memory_budget_gets_its_table() {
+    let folder = folder(&budgeted(
+        "200MiB",
+        ", keep: true",
+        ", load: on-demand, unload_after: 15m",
+    ));
+    let output = run(folder.path(), &["check", "--config", "config.yaml"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = unpadded(&output.stdout);
+    let table = said.split("drafts    local-first").nth(1).unwrap();
+    let table: Vec<_> = table.lines().skip(2).take(8).collect();
+    insta::assert_snapshot!(table.join("\n"), @r"
+    ──────────────────────────────────────────────────────────
+     model   memory at most   loaded
+    ══════════════════════════════════════════════════════════
+     other   154.0 MiB        on demand, until unused for 15m
+    ──────────────────────────────────────────────────────────
+     small   104.0 MiB        always
+    ──────────────────────────────────────────────────────────
+    memory budget 200.0 MiB: the models take up to 258.1 MiB together, 104.0 MiB of that always; when it is full, what was not used for longest is unloaded for what is asked for.
+    ");
+}
+
+#[test]
+fn a_memory_budget_that_can_never_be_kept_is_refused_with_its_sums() {
+    let said = refused(&budgeted("200MiB", ", keep: true", ", keep: true"));
+    assert!(
+        said.contains("config.yaml:1:19: error: memory.budget: is 200MiB, and the models with `keep` take up to 260MiB together (other 155MiB, small 105MiB)"),
+        "{said}"
+    );
+    let said = refused(&budgeted("128MiB", "", ""));
+    assert!(
+        said.contains(
+            "config.yaml:3:3: error: models.other: takes up to 155MiB, and `memory.budget` is 128MiB"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_contradicts_itself_about_memory_is_refused() {
+    let said = refused(&budgeted(
+        "1GiB",
+        ", keep: true, unload_after: 5m",
+        ", keep: true, load: on-demand",
+    ));
+    assert!(
+        said.contains("models.small.unload_after: a model with `keep` is never unloaded"),
+        "{said}"
+    );
+    assert!(
+        said.contains("models.other.load: a model with `keep` is loaded with the gateway"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_detector_that_is_not_there_has_its_nearest() {
     let config = GOOD.replace(
@@ -216,7 +285,7 @@ fn wrong_form_does_not_hide_wrong_meaning() {
     config.yaml:2:30: error: models.small: there is no key `cost_per_our`
     2 |   small: { path: model.gguf, cost_per_our: "0.36" }
       |                              ^^^^^^^^^^^^
-      = help: did you mean `cost_per_hour`? The keys here are: path, revision, served, quantization, adapter, loras, prefix_cache, threads, cpus, memory_limit, stall_after, queue, cost_per_hour
+      = help: did you mean `cost_per_hour`? The keys here are: path, revision, served, quantization, adapter, loras, prefix_cache, threads, cpus, memory_limit, stall_after, load, unload_after, keep, queue, cost_per_hour
 
     config.yaml:9:23: error: routes[0].upstream.name: there is no upstream `larg`
     9 |     upstream: { name: larg, model: big }

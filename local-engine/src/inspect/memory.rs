@@ -11,7 +11,7 @@ use crate::spec::{Adapter, Quantization};
 const USUAL_CONTEXT: u64 = 2048;
 
 /// The process, its tokenizer and what it computes with in between: estimated from the bundled model, which takes 93 MB in all.
-const BESIDE: u64 = 80 << 20;
+pub(super) const BESIDE: u64 = 80 << 20;
 
 /// Memory in bytes, an estimate from the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

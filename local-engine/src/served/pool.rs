@@ -114,6 +114,7 @@ impl Pool {
             None => Err(match self.health() {
                 Health::Down(text) => EngineError::Died(text),
                 Health::Loading => EngineError::Loading,
+                Health::Unloaded => EngineError::Unloaded,
                 Health::Ready => EngineError::Died("no other server is up".to_owned()),
             }),
         }

@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::codec::{FramedRead, FramedWrite};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::WorkerSettings;
@@ -32,12 +33,16 @@ const LINK: usize = 256;
 /// A child that was ready for so many times the pause before it was worth its start.
 const WORTH_IT: u32 = 10;
 
-/// Runs until its task is aborted.
-pub(super) async fn run(settings: WorkerSettings, desk: Arc<Desk>) {
+/// Runs until its task is aborted, or until it is told to stop and the child is gone.
+pub(super) async fn run(settings: WorkerSettings, desk: Arc<Desk>, stopping: CancellationToken) {
     let mut pause = settings.first_pause;
     let mut before = None;
     loop {
-        let outcome = live_and_die(&settings, &desk, before).await;
+        let outcome = live_and_die(&settings, &desk, before, &stopping).await;
+        if stopping.is_cancelled() {
+            desk.down(&outcome.error);
+            return;
+        }
         let was_ready = outcome.ready_for.is_some();
         let cause = outcome.cause.as_str();
         let lasted = settings.healthy_after.min(pause * WORTH_IT);
@@ -46,7 +51,9 @@ pub(super) async fn run(settings: WorkerSettings, desk: Arc<Desk>) {
         }
         tracing::warn!(cause, error = %outcome.error, ?pause, "the engine process ended; it is started again after a pause");
         desk.down(&outcome.error);
-        sleep(pause).await;
+        if stopping.run_until_cancelled(sleep(pause)).await.is_none() {
+            return;
+        }
         pause = (pause * 2).min(settings.longest_pause);
         before = Some(outcome.cause);
         if was_ready {
@@ -68,6 +75,7 @@ async fn live_and_die(
     settings: &WorkerSettings,
     desk: &Arc<Desk>,
     before: Option<Cause>,
+    stopping: &CancellationToken,
 ) -> Outcome {
     let (mut child, socket) = match spawn(settings) {
         Ok(spawned) => spawned,
@@ -83,7 +91,10 @@ async fn live_and_die(
     desk.started(child.id(), before);
     let output = Output::follow(&mut child);
     let mut conversation = Conversation::new(desk, settings);
-    let ended = conversation.run(socket).await;
+    let ended = stopping
+        .run_until_cancelled(conversation.run(socket))
+        .await
+        .unwrap_or(Err(Ended::Stopped));
     let ready_for = conversation.ready_at.map(|at| at.elapsed());
     let around = Circumstances {
         memory_limit: settings.spec.memory_limit,
@@ -91,7 +102,7 @@ async fn live_and_die(
         // A child that hangs or talks nonsense does not end by itself.
         grace: match ended {
             Ok(()) | Err(Ended::NotLoaded(_)) => GRACE,
-            Err(Ended::Broken(_) | Ended::Hung(_)) => Duration::ZERO,
+            Err(Ended::Broken(_) | Ended::Hung(_) | Ended::Stopped) => Duration::ZERO,
         },
     };
     let ending = ending::of(child, output, around).await;
@@ -114,6 +125,10 @@ fn conclude(ended: Result<(), Ended>, ending: Ending, was_ready: bool) -> (Cause
         }
         Ok(()) => (cause, EngineError::Died(words)),
         Err(Ended::NotLoaded(error)) => (Cause::NotLoaded, error),
+        Err(Ended::Stopped) => (
+            Cause::Killed,
+            EngineError::Died("it was unloaded".to_owned()),
+        ),
         Err(Ended::Broken(error)) => {
             let words = format!("it broke the protocol: {error}; {words}");
             (Cause::Garbled, EngineError::Died(words))
@@ -153,6 +168,8 @@ fn spawn(settings: &WorkerSettings) -> io::Result<(Child, UnixStream)> {
 /// Why a conversation ended, other than by the child's end.
 enum Ended {
     NotLoaded(EngineError),
+    /// It was told to.
+    Stopped,
     Broken(io::Error),
     /// It gave no sign of life for this long.
     Hung(Duration),

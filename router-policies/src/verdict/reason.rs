@@ -36,6 +36,10 @@ pub enum Reason {
     Hedged,
     /// The local engine is loading or down.
     EngineDown,
+    /// The local model is not in memory; the request has it loaded for later ones.
+    Unloaded,
+    /// The local model is not in memory, and the memory budget has no room for it.
+    NoRoom,
     /// The local engine failed during the draft.
     EngineFailed,
     /// The prompt does not fit the local model's context.
@@ -51,7 +55,7 @@ pub struct UnknownReason(String);
 
 impl Reason {
     /// All reasons, in order of declaration.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Policy,
         Self::Learning,
         Self::LowConfidence,
@@ -64,6 +68,8 @@ impl Reason {
         Self::Slow,
         Self::Hedged,
         Self::EngineDown,
+        Self::Unloaded,
+        Self::NoRoom,
         Self::EngineFailed,
         Self::PromptTooLong,
         Self::Unsupported,
@@ -84,6 +90,8 @@ impl Reason {
             Self::Slow => "slow",
             Self::Hedged => "hedged",
             Self::EngineDown => "engine_down",
+            Self::Unloaded => "unloaded",
+            Self::NoRoom => "no_room",
             Self::EngineFailed => "engine_failed",
             Self::PromptTooLong => "prompt_too_long",
             Self::Unsupported => "unsupported",

@@ -7,7 +7,7 @@ use local_engine::{Adapter, Quantization, machine};
 
 use super::check::fit;
 use crate::config::{Config, ConfigError, LocalModel, ModelSource, Problem};
-use crate::engines::{missing, quantization};
+use crate::engines::{crowded, missing, quantization};
 
 /// Lines with what to know about the models of `config`, which was read from `file`.
 ///
@@ -17,6 +17,11 @@ pub(in crate::cli) fn look(config: &Config, file: &Path) -> Result<Vec<String>, 
     let mut seen = Seen::default();
     for (name, model) in &config.models {
         seen.model(name, model);
+    }
+    if seen.problems.is_empty() {
+        let crowded = crowded(config).into_iter();
+        let told = crowded.map(|(key, text)| Problem::with_key(key, text));
+        seen.problems.extend(told);
     }
     if !seen.problems.is_empty() {
         return Err(ConfigError::about(file, seen.problems));

@@ -54,7 +54,7 @@ impl EngineGauges {
         };
         registry.register(
             "engine_health",
-            "1 for how a local model is: ready, loading or down",
+            "1 for how a local model is: ready, loading, unloaded or down",
             gauges.health.clone(),
         );
         registry.register(
@@ -120,9 +120,10 @@ impl EngineGauges {
         let now = match health {
             Health::Ready => "ready",
             Health::Loading => "loading",
+            Health::Unloaded => "unloaded",
             Health::Down(_) => "down",
         };
-        for health in ["ready", "loading", "down"] {
+        for health in ["ready", "loading", "unloaded", "down"] {
             let of = HealthOf {
                 model: name.to_owned(),
                 health,
