@@ -7,8 +7,10 @@
 //! cargo run --release --example endurance -- memory MODEL 10000
 //! cargo run --release --example endurance -- prediction MODEL 400
 //! cargo run --release --example endurance -- placing MODEL 200
-//! cargo run --release --example endurance -- budget 480MiB evict MODEL MODEL MODEL MODEL MODEL
+//! cargo run --release --example endurance -- budget 480MiB evict MODEL MODEL+LORA MODEL+LORA MODEL MODEL
 //! ```
+//!
+//! Low-rank adapters need `--features gateway/llama-cpp`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

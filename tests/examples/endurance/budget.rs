@@ -118,17 +118,30 @@ fn mib(bytes: u64) -> f64 {
 fn configuration(budget: &str, when_full: &str, models: &[&str]) -> String {
     let (mut entries, mut routes) = (String::new(), String::new());
     for (number, model) in models.iter().enumerate() {
-        let path = Path::new(model).canonicalize().unwrap();
-        let path = path.display();
+        let (model, lora) = model.split_once('+').unwrap_or((model, ""));
+        let path = |file: &str| {
+            Path::new(file)
+                .canonicalize()
+                .unwrap()
+                .display()
+                .to_string()
+        };
+        let (loras, uses) = if lora.is_empty() {
+            (String::new(), "")
+        } else {
+            (format!("loras: {{ own: {} }}, ", path(lora)), ", lora: own")
+        };
+        let path = path(model);
         let load = if number + 1 == models.len() {
             "on-demand"
         } else {
             "start"
         };
-        entries +=
-            &format!("  m{number}: {{ path: {path}, load: {load}, cost_per_hour: \"1\" }}\n");
+        entries += &format!(
+            "  m{number}: {{ path: {path}, {loras}load: {load}, cost_per_hour: \"1\" }}\n"
+        );
         routes += &format!(
-            "  - {{ name: r{number}, match: {{ model: m{number} }}, local: {{ model: m{number}, max_tokens: 16 }}, \
+            "  - {{ name: r{number}, match: {{ model: m{number} }}, local: {{ model: m{number}, max_tokens: 16{uses} }}, \
              upstream: {{ name: large, model: big }}, threshold: 0 }}\n  - {{ name: p{number}, match: {{ model: \
              private-m{number} }}, action: local-only, local: {{ model: m{number}, max_tokens: 16 }}, threshold: 0 }}\n"
         );
