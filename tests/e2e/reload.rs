@@ -182,6 +182,14 @@ async fn an_engine_goes_on_unless_its_settings_change() {
     reload(&reloader).await.unwrap();
     let after = Arc::clone(gateway.app().snapshot().engine("small").unwrap());
     assert!(!Arc::ptr_eq(&before, &after), "other threads are");
+
+    let before = after;
+    let reloader = Arc::new(gateway.reloader(engine()));
+    let adapted = "cost_per_hour: \"7.2\", threads: 1, loras: { billing: model.gguf }";
+    gateway.write_config(&small(adapted));
+    reload(&reloader).await.unwrap();
+    let after = Arc::clone(gateway.app().snapshot().engine("small").unwrap());
+    assert!(!Arc::ptr_eq(&before, &after), "another adapter is");
     gateway.stop().await;
 }
 

@@ -167,6 +167,22 @@ fn a_detector_that_is_not_there_has_its_nearest() {
 }
 
 #[test]
+fn an_adapter_that_the_model_does_not_have_has_its_nearest() {
+    let config = GOOD
+        .replace(
+            "path: model.gguf",
+            "path: model.gguf, loras: { billing: model.gguf }",
+        )
+        .replacen("model: small }", "model: small, lora: biling }", 1);
+    insta::assert_snapshot!(refused(&config), @r"
+    config.yaml:8:34: error: routes[0].local.lora: the model `small` has no LoRA `biling`
+    8 |     local: { model: small, lora: biling }
+      |                                  ^^^^^^
+      = help: did you mean `billing`?
+    ");
+}
+
+#[test]
 fn broken_yaml_has_its_place_and_its_line() {
     insta::assert_snapshot!(refused("routes:\n  - name: [all\n"), @r"
     config.yaml:2:11: error: unclosed bracket '['
