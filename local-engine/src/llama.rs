@@ -33,7 +33,8 @@ mod load;
 mod prefix;
 mod text;
 
-use compute::{Ask, CHUNK, Kept, Measured, Task, count};
+pub use compute::CHUNK;
+use compute::{Ask, Kept, Measured, Task, count};
 use load::Loaded;
 use prefix::Key;
 use text::Text;

@@ -28,7 +28,7 @@ mod beginnings;
 
 /// Tokens of a prompt that are read in one step: as many as the kernels need to be fast, as few as possible, because
 /// a dropped job computes to the end of its step.
-pub(super) const CHUNK: usize = 64;
+pub const CHUNK: usize = 64;
 
 /// Tokens that the memory of a context holds at first; it is doubled for longer jobs, because all of it is taken at
 /// once.
