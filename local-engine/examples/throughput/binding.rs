@@ -26,14 +26,14 @@ for line in sys.stdin:
     print(read - begun, time.perf_counter() - read, flush=True)
 "#;
 
-pub struct Binding {
+pub(crate) struct Binding {
     child: Child,
     rounds: ChildStdin,
     times: BufReader<ChildStdout>,
 }
 
 impl Binding {
-    pub fn start(python: &Path, options: &Options) -> Self {
+    pub(crate) fn start(python: &Path, options: &Options) -> Self {
         let mut child = Command::new(python)
             .args(["-c", PROGRAM])
             .arg(&options.model)

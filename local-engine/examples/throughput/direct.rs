@@ -19,7 +19,7 @@ const FLASH_ATTENTION_AUTO: i32 = -1;
 const FLASH_ATTENTION_OFF: i32 = 0;
 const ROOM: u32 = 2048;
 
-pub struct Direct {
+pub(crate) struct Direct {
     name: &'static str,
     context: LlamaContext<'static>,
     chunk: usize,
@@ -27,7 +27,7 @@ pub struct Direct {
 
 impl Direct {
     /// With the library's own settings.
-    pub fn usual(options: &Options) -> Self {
+    pub(crate) fn usual(options: &Options) -> Self {
         Self::new(
             "llama.cpp, called directly",
             options,
@@ -37,7 +37,7 @@ impl Direct {
     }
 
     /// With the settings of our adapter: what is left is what we add.
-    pub fn like_ours(options: &Options) -> Self {
+    pub(crate) fn like_ours(options: &Options) -> Self {
         let chunk = local_engine::llama::CHUNK;
         Self::new(
             "the same, set like our adapter",

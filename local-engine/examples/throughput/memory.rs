@@ -9,7 +9,7 @@ const WORDS: usize = 64 << 20;
 const TRIES: usize = 5;
 
 /// Bytes a second that `threads` threads read together, at best.
-pub fn bandwidth(threads: u32) -> f64 {
+pub(crate) fn bandwidth(threads: u32) -> f64 {
     let threads = usize::try_from(threads).unwrap();
     let words: Vec<u64> = (0..WORDS as u64).collect();
     let best = (0..TRIES)
@@ -45,6 +45,6 @@ fn sum(part: &[u64]) -> u64 {
 
 /// Bytes of weights that one token reads: the file, which is nearly all weights. Where input and output have tables of
 /// their own, this counts the input's too, of which a token reads a single row.
-pub fn weights(model: &Path) -> f64 {
+pub(crate) fn weights(model: &Path) -> f64 {
     std::fs::metadata(model).unwrap().len() as f64
 }

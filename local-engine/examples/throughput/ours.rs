@@ -18,12 +18,12 @@ const PREFIX_CACHE: u64 = 256 << 20;
 const SYSTEM: usize = 1000;
 const NEW: usize = 64;
 
-pub fn is_worker() -> bool {
+pub(crate) fn is_worker() -> bool {
     std::env::var_os(AS_CHILD).is_some()
 }
 
 /// The main function of a worker.
-pub fn host() {
+pub(crate) fn host() {
     let served = Runtime::new().unwrap().block_on(async {
         let (read, write) = parent_link().unwrap().into_split();
         serve(local_engine::load, read, write).await
@@ -34,7 +34,7 @@ pub fn host() {
     }
 }
 
-pub struct Ours {
+pub(crate) struct Ours {
     name: String,
     worker: Worker,
     runtime: Runtime,
@@ -51,7 +51,7 @@ struct Played {
 
 impl Ours {
     /// `None` where the adapter refuses the model, which is told.
-    pub fn start(adapter: Adapter, options: &Options) -> Option<Self> {
+    pub(crate) fn start(adapter: Adapter, options: &Options) -> Option<Self> {
         let spec = EngineSpec {
             adapter,
             threads: Some(options.threads.try_into().unwrap()),
@@ -73,6 +73,24 @@ impl Ours {
             worker,
             runtime,
         })
+    }
+
+    /// Seconds to the first token behind `system` and a text that begins like no other one.
+    fn first_token(&self, system: Option<&str>, number: usize) -> f64 {
+        let mut messages = vec![Message::user(self.text(NEW, number))];
+        if let Some(system) = system {
+            let system = Message {
+                role: "system".to_owned(),
+                content: system.to_owned(),
+            };
+            messages.insert(0, system);
+        }
+        let tenant: Option<Arc<str>> = system.map(|_| "tenant".into());
+        let job = Job {
+            tenant,
+            ..Job::greedy(messages, 1)
+        };
+        self.ask(job).first.as_secs_f64()
     }
 
     fn ask(&self, job: Job) -> Played {
@@ -161,50 +179,32 @@ impl Contender for Ours {
     }
 }
 
-/// How long the first token takes behind a long system prompt that was seen before, against that of the new tokens alone.
-pub fn beginnings(options: &Options) {
-    for adapter in Adapter::ALL
-        .into_iter()
-        .filter(|adapter| adapter.is_built())
-    {
-        let Some(ours) = Ours::start(adapter, options) else {
-            continue;
-        };
-        let system = ours.text(SYSTEM, 7);
-        let tenant: Arc<str> = "tenant".into();
-        let ask = |system: &str, number: usize| {
-            let message = |role: &str, content: String| Message {
-                role: role.to_owned(),
-                content,
-            };
-            let mut messages = vec![message("user", ours.text(NEW, number))];
-            if !system.is_empty() {
-                messages.insert(0, message("system", system.to_owned()));
-            }
-            let job = Job {
-                tenant: (!system.is_empty()).then(|| Arc::clone(&tenant)),
-                ..Job::greedy(messages, 1)
-            };
-            ours.ask(job).first.as_secs_f64()
-        };
-        let cold = ask(&system, 0);
-        let rounds: Vec<(f64, f64)> = (1..=options.rounds)
-            .map(|number| (ask("", 2 * number), ask(&system, 2 * number + 1)))
-            .collect();
-        let ratios: Vec<f64> = rounds.iter().map(|(alone, warm)| warm / alone).collect();
-        let of = |part: fn(&(f64, f64)) -> f64| {
-            1e3 * median(&rounds.iter().map(part).collect::<Vec<_>>())
-        };
-        println!(
-            "{}: first token behind a system prompt of {SYSTEM} tokens: {:.0} ms unseen, {:.0} ms seen before, {:.0} ms for \
-             the {NEW} new tokens alone: {:.2} times ({:.2}-{:.2})",
-            ours.name,
-            1e3 * cold,
-            of(|round| round.1),
-            of(|round| round.0),
-            median(&ratios),
-            ratios.iter().copied().fold(f64::INFINITY, f64::min),
-            ratios.iter().copied().fold(0.0, f64::max)
-        );
-    }
+/// How long the first token takes behind a long system prompt that was seen before, against that of the new tokens alone;
+/// of the adapter that keeps beginnings.
+pub(crate) fn beginnings(options: &Options) {
+    let Some(ours) = Ours::start(Adapter::LlamaCpp, options) else {
+        return;
+    };
+    let system = ours.text(SYSTEM, 7);
+    let cold = ours.first_token(Some(&system), 0);
+    let rounds: Vec<(f64, f64)> = (1..=options.rounds)
+        .map(|round| {
+            let alone = ours.first_token(None, 2 * round);
+            (alone, ours.first_token(Some(&system), 2 * round + 1))
+        })
+        .collect();
+    let ratios: Vec<f64> = rounds.iter().map(|(alone, warm)| warm / alone).collect();
+    let of =
+        |part: fn(&(f64, f64)) -> f64| 1e3 * median(&rounds.iter().map(part).collect::<Vec<_>>());
+    println!(
+        "{}: first token behind a system prompt of {SYSTEM} tokens: {:.0} ms unseen, {:.0} ms seen before, {:.0} ms for \
+         the {NEW} new tokens alone: {:.2} times ({:.2}-{:.2})",
+        ours.name,
+        1e3 * cold,
+        of(|round| round.1),
+        of(|round| round.0),
+        median(&ratios),
+        ratios.iter().copied().fold(f64::INFINITY, f64::min),
+        ratios.iter().copied().fold(0.0, f64::max)
+    );
 }

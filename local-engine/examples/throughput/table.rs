@@ -5,7 +5,7 @@ use crate::Round;
 const BAR: usize = 24;
 
 /// `bound` is what the memory allows, in tokens a second.
-pub fn show(names: &[&str], rounds: &[Vec<Round>], bound: f64) {
+pub(crate) fn show(names: &[&str], rounds: &[Vec<Round>], bound: f64) {
     println!(
         "{:<34} {:>22} {:>7}   {:>22} {:>7}  of the memory's bound",
         "", "prompt, tokens/s", "ratio", "answer, tokens/s", "ratio"
@@ -45,7 +45,7 @@ fn ratio(first: &[Round], rounds: &[Round], part: Part) -> f64 {
     median(&ratios)
 }
 
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
