@@ -2,11 +2,13 @@
 //! binding, and what the machine's memory can deliver. All contenders take turns within each round, on the same file.
 //!
 //! ```text
-//! throughput MODEL.gguf [--python PYTHON] [--threads N] [--prompt N] [--answer N] [--rounds N]
+//! throughput MODEL.gguf [--python PYTHON] [--threads N] [--prompt N] [--answer N] [--rounds N] [--busy N] [--sweep]
 //! ```
 //!
 //! `--python` is an interpreter that has the package `llama-cpp-python`. The prompt's tokens are read as one prompt that
-//! nobody has sent before, the answer's are made one by one; the first round warms up and is not counted.
+//! nobody has sent before, the answer's are made one by one; the first round warms up and is not counted. `--busy` lets so
+//! many threads compute something else meanwhile; `--sweep` tries other sizes of steps and flash attention in place of
+//! all that is ours.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -70,6 +72,13 @@ fn main() {
         bandwidth / 1e9,
         bandwidth / weights
     );
+    for _ in 0..options.busy {
+        std::thread::spawn(|| {
+            loop {
+                std::hint::black_box(0);
+            }
+        });
+    }
     let mut contenders = contenders(&options);
     let mut rounds = vec![Vec::new(); contenders.len()];
     for number in 0..=options.rounds {
@@ -89,7 +98,9 @@ fn main() {
     let names: Vec<&str> = contenders.iter().map(|one| one.name()).collect();
     table::show(&names, &rounds, bandwidth / weights);
     drop(contenders);
-    ours::beginnings(&options);
+    if !options.sweep {
+        ours::beginnings(&options);
+    }
 }
 
 fn contenders(options: &Options) -> Vec<Box<dyn Contender>> {
@@ -98,6 +109,10 @@ fn contenders(options: &Options) -> Vec<Box<dyn Contender>> {
         contenders.push(Box::new(binding::Binding::start(python, options)));
     }
     contenders.push(Box::new(direct::Direct::usual(options)));
+    if options.sweep {
+        contenders.extend(direct::Direct::sweep(options).map(|one| Box::new(one) as _));
+        return contenders;
+    }
     contenders.push(Box::new(direct::Direct::like_ours(options)));
     for adapter in Adapter::ALL {
         if adapter.is_built() {
@@ -113,6 +128,8 @@ struct Options {
     threads: u32,
     task: Task,
     rounds: usize,
+    busy: usize,
+    sweep: bool,
 }
 
 impl Options {
@@ -127,6 +144,8 @@ impl Options {
                 answer: 64,
             },
             rounds: 5,
+            busy: 0,
+            sweep: false,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || {
@@ -139,6 +158,8 @@ impl Options {
                 "--threads" => options.threads = value().parse().unwrap(),
                 "--prompt" => options.task.prompt = value().parse().unwrap(),
                 "--answer" => options.task.answer = value().parse().unwrap(),
+                "--busy" => options.busy = value().parse().unwrap(),
+                "--sweep" => options.sweep = true,
                 "--rounds" => options.rounds = value().parse().unwrap(),
                 _ => options.model = argument.into(),
             }

@@ -150,6 +150,7 @@ async fn loads_and_answers_as_the_engine_itself() {
         Ok(3)
     );
     assert_eq!(answer(&worker, "threads").await, "3");
+    assert_eq!(answer(&worker, "spins").await, "1000");
     assert_eq!(worker.restarts(), 0);
 }
 

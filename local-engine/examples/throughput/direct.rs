@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
@@ -19,8 +19,16 @@ const FLASH_ATTENTION_AUTO: i32 = -1;
 const FLASH_ATTENTION_OFF: i32 = 0;
 const ROOM: u32 = 2048;
 
+/// What may be set.
+#[derive(Clone, Copy)]
+struct Setting {
+    chunk: usize,
+    flash: i32,
+    kept: KvCacheType,
+}
+
 pub(crate) struct Direct {
-    name: &'static str,
+    name: String,
     context: LlamaContext<'static>,
     chunk: usize,
 }
@@ -28,26 +36,41 @@ pub(crate) struct Direct {
 impl Direct {
     /// With the library's own settings.
     pub(crate) fn usual(options: &Options) -> Self {
-        Self::new(
-            "llama.cpp, called directly",
-            options,
-            512,
-            FLASH_ATTENTION_AUTO,
-        )
+        let setting = Setting {
+            chunk: 512,
+            flash: FLASH_ATTENTION_AUTO,
+            kept: KvCacheType::F16,
+        };
+        Self::new("llama.cpp, called directly", options, setting)
     }
 
     /// With the settings of our adapter: what is left is what we add.
     pub(crate) fn like_ours(options: &Options) -> Self {
-        let chunk = local_engine::llama::CHUNK;
-        Self::new(
-            "the same, set like our adapter",
-            options,
-            chunk,
-            FLASH_ATTENTION_OFF,
-        )
+        let setting = Setting {
+            chunk: local_engine::llama::CHUNK,
+            flash: FLASH_ATTENTION_OFF,
+            kept: KvCacheType::F16,
+        };
+        Self::new("the same, set like our adapter", options, setting)
     }
 
-    fn new(name: &'static str, options: &Options, chunk: usize, flash: i32) -> Self {
+    /// With other sizes of steps, each with and without flash attention, and with it on keys and values in F32.
+    pub(crate) fn sweep(options: &Options) -> impl Iterator<Item = Self> {
+        let attentions = [
+            (", flash", FLASH_ATTENTION_AUTO, KvCacheType::F16),
+            (", flash, F32", FLASH_ATTENTION_AUTO, KvCacheType::F32),
+            ("", FLASH_ATTENTION_OFF, KvCacheType::F16),
+        ];
+        [64, 128, 256].into_iter().flat_map(move |chunk| {
+            attentions.map(|(what, flash, kept)| {
+                let name = format!("steps of {chunk}{what}");
+                Self::new(&name, options, Setting { chunk, flash, kept })
+            })
+        })
+    }
+
+    fn new(name: &str, options: &Options, setting: Setting) -> Self {
+        let Setting { chunk, flash, kept } = setting;
         static BACKEND: OnceLock<LlamaBackend> = OnceLock::new();
         static MODEL: OnceLock<LlamaModel> = OnceLock::new();
         let backend = BACKEND.get_or_init(|| {
@@ -66,10 +89,12 @@ impl Direct {
             .with_n_ubatch(size)
             .with_n_threads(threads)
             .with_n_threads_batch(threads)
-            .with_flash_attention_policy(flash);
+            .with_flash_attention_policy(flash)
+            .with_type_k(kept)
+            .with_type_v(kept);
         let context = model.new_context(backend, params).unwrap();
         Self {
-            name,
+            name: name.to_owned(),
             context,
             chunk,
         }
@@ -91,7 +116,7 @@ impl Direct {
 
 impl Contender for Direct {
     fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     fn play(&mut self, task: Task, number: usize) -> Round {

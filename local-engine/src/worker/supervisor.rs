@@ -1,5 +1,6 @@
 //! Starts the child, carries frames while it lives, and starts it again when it is gone.
 
+use std::env;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -25,6 +26,7 @@ use super::pulse::{Pulse, Silence};
 use super::warm_up::WarmUp;
 use crate::engine::{Event, ModelInfo};
 use crate::error::EngineError;
+use crate::spec::EngineSpec;
 use crate::vitals::Cause;
 
 /// Frames on their way to the child. More than a queue in front of the worker lets through.
@@ -32,6 +34,14 @@ const LINK: usize = 256;
 
 /// A child that was ready for so many times the pause before it was worth its start.
 const WORTH_IT: u32 = 10;
+
+/// What tells OpenMP's threads, which are llama.cpp's, how long to wait for each other awake.
+const SPIN_NAMES: [&str; 2] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
+
+/// Looks before they sleep. OpenMP's own number is for machines that do nothing else: where another process wants a core, its
+/// threads burn theirs while they wait for the one that has none. This few cost nothing on an idle machine; see the
+/// `throughput` example, `--busy`.
+const SPINS: &str = "1000";
 
 /// Runs until its task is aborted, or until it is told to stop and the child is gone.
 pub(super) async fn run(settings: WorkerSettings, desk: Arc<Desk>, stopping: CancellationToken) {
@@ -157,12 +167,20 @@ fn spawn(settings: &WorkerSettings) -> io::Result<(Child, UnixStream)> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    if let Some(threads) = settings.spec.threads {
-        // Read once, when the compute pool of the child starts; there is no other knob.
-        command.env("RAYON_NUM_THREADS", threads.to_string());
-    }
+    set_pools(&mut command, &settings.spec);
     let child = command.spawn()?;
     Ok((child, UnixStream::from_std(ours)?))
+}
+
+/// What the compute pools of the child read once, when they start; there are no other knobs.
+fn set_pools(command: &mut Command, spec: &EngineSpec) {
+    if let Some(threads) = spec.threads {
+        command.env("RAYON_NUM_THREADS", threads.to_string());
+    }
+    let told = SPIN_NAMES.iter().any(|name| env::var_os(name).is_some());
+    if !told {
+        command.env("GOMP_SPINCOUNT", SPINS);
+    }
 }
 
 /// Why a conversation ended, other than by the child's end.

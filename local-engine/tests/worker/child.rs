@@ -30,6 +30,7 @@ pub(crate) async fn load(spec: EngineSpec) -> Result<Arc<dyn LocalEngine>, Engin
         "hang up" => hang_up(),
         "cpus" => Script::answering(&allowed_cpus(), -0.1),
         "threads" => Script::answering(&std::env::var("RAYON_NUM_THREADS").unwrap(), -0.1),
+        "spins" => Script::answering(&std::env::var("GOMP_SPINCOUNT").unwrap(), -0.1),
         _ => Script::answering("yes", -0.25),
     });
     Ok(Arc::new(engine))
