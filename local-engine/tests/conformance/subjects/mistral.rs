@@ -6,9 +6,6 @@ use local_engine::mistral::Mistral;
 use crate::suite::{Capability, Made, Subject};
 
 const LACKS: &[(Capability, &str)] = &[
-    (Capability::Regex, "it knows closed lists only"),
-    (Capability::Json, "it knows closed lists only"),
-    (Capability::JsonSchema, "it knows closed lists only"),
     (
         Capability::Embeddings,
         "mistralrs makes them with other models",
