@@ -14,6 +14,9 @@
     clippy::print_stderr,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "a measurement"
 )]
 

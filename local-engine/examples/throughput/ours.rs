@@ -122,7 +122,9 @@ async fn until_ready(worker: &Worker) -> Option<String> {
         match worker.health() {
             Health::Ready => return None,
             Health::Down(why) => return Some(why),
-            Health::Loading => tokio::time::sleep(Duration::from_millis(20)).await,
+            Health::Loading | Health::Unloaded => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
 }
@@ -134,7 +136,7 @@ async fn play(worker: &Worker, job: Job) -> Played {
     while let Some(event) = events.next().await {
         match event {
             Event::Prefilled { prompt_tokens, .. } => {
-                prompt = usize::try_from(prompt_tokens).unwrap()
+                prompt = usize::try_from(prompt_tokens).unwrap();
             }
             Event::Token(_) => {
                 first.get_or_insert_with(|| begun.elapsed());
