@@ -60,6 +60,10 @@ const ROUTES: &str = "\
 const TEXT: &str = "how do i change the address that my card is sent to";
 /// Room for the bundled model, and not for one that takes whatever it can get.
 const MEMORY_LIMIT: u64 = 1 << 30;
+/// The gateway's is 250 ms. Kills follow each other faster here than ten pauses of that, and it would wait ever longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Between two kills: more than ten pauses, the second of which is twice the first.
+const APART: Duration = Duration::from_millis(1500);
 
 fn main() {
     if worker::is_worker() {
@@ -91,7 +95,10 @@ fn settings(model: &str) -> WorkerSettings {
         memory_limit: Some(MEMORY_LIMIT),
         ..EngineSpec::new(model)
     };
-    worker::settings(&[], spec)
+    WorkerSettings {
+        first_pause: FIRST_PAUSE,
+        ..worker::settings(&[], spec)
+    }
 }
 
 async fn start(model: &str) -> (ScriptedUpstream, Arc<dyn LocalEngine>, TestGateway) {
@@ -115,7 +122,7 @@ async fn kills_under_load(model: &str, kills: usize, clients: usize) {
         kills,
         clients,
         text: TEXT,
-        apart: Duration::from_secs(3),
+        apart: APART,
         watch: |kill, took| eprint!("\rkill {kill}, back after {:.1} s   ", took.as_secs_f64()),
     };
     let burnt = burn(&gateway, &engine, fire).await;
