@@ -6,7 +6,6 @@ mod need;
 mod pulling;
 mod room;
 
-use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -162,8 +161,7 @@ impl Workers {
 
 /// Starts a process behind a queue, as often as it is asked to.
 fn launch(process: &ProcessFn, spec: EngineSpec, model: &LocalModel) -> Launch {
-    let (mut settings, queue) = (process(spec), queue(model));
-    settings.environment.extend(environment(model));
+    let (settings, queue) = (process(spec), queue(model));
     Box::new(move || {
         let worker: Arc<dyn LocalEngine> = Arc::new(Worker::start(settings.clone()));
         Arc::new(Queued::new(worker, &queue))
@@ -216,15 +214,6 @@ pub fn quantization(name: &str) -> Result<Quantization, String> {
     serde_json::from_value(serde_json::Value::from(name.to_ascii_lowercase())).map_err(|_| {
         format!("quantization: `{name}` is not known; write q8_0, q6_k, q5_k, q4_k or q4_0")
     })
-}
-
-/// The engine reads its thread count from the environment, once, before its first thread: only a process of its own
-/// can have its own.
-fn environment(model: &LocalModel) -> Vec<(OsString, OsString)> {
-    let threads = model
-        .threads
-        .map(|n| ("RAYON_NUM_THREADS".into(), n.to_string().into()));
-    threads.into_iter().collect()
 }
 
 fn queue(model: &LocalModel) -> QueueSettings {

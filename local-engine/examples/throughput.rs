@@ -75,14 +75,29 @@ fn main() {
         bandwidth / 1e9,
         bandwidth / weights
     );
-    for _ in 0..options.busy {
+    keep_busy(options.busy);
+    let mut contenders = contenders(&options);
+    let rounds = play(&mut contenders, &options);
+    let names: Vec<&str> = contenders.iter().map(|one| one.name()).collect();
+    table::show(&names, &rounds, bandwidth / weights);
+    drop(contenders);
+    if !options.sweep {
+        ours::beginnings(&options);
+    }
+}
+
+fn keep_busy(threads: usize) {
+    for _ in 0..threads {
         std::thread::spawn(|| {
             loop {
                 std::hint::black_box(0);
             }
         });
     }
-    let mut contenders = contenders(&options);
+}
+
+/// The rounds of each contender, without the first.
+fn play(contenders: &mut [Box<dyn Contender>], options: &Options) -> Vec<Vec<Round>> {
     let mut rounds = vec![Vec::new(); contenders.len()];
     for number in 0..=options.rounds {
         for (contender, rounds) in contenders.iter_mut().zip(&mut rounds) {
@@ -98,12 +113,7 @@ fn main() {
         }
     }
     eprintln!();
-    let names: Vec<&str> = contenders.iter().map(|one| one.name()).collect();
-    table::show(&names, &rounds, bandwidth / weights);
-    drop(contenders);
-    if !options.sweep {
-        ours::beginnings(&options);
-    }
+    rounds
 }
 
 fn contenders(options: &Options) -> Vec<Box<dyn Contender>> {

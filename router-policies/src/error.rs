@@ -3,6 +3,7 @@
 mod commit;
 mod gap;
 mod matching;
+mod mend;
 
 pub use commit::CommitProblem;
 pub use matching::MatchProblem;
@@ -10,6 +11,8 @@ pub use matching::MatchProblem;
 use std::fmt;
 
 use thiserror::Error;
+
+use mend::{mend, mend_lora, rounded};
 
 use crate::live::AuditPlanError;
 use crate::privacy::DetectorError;
@@ -382,26 +385,4 @@ pub enum PolicyProblem {
     /// The first token may come later than the whole draft.
     #[error("the first token may take longer than the `deadline` of the whole draft; shorten it")]
     FirstTokenAfterDeadline,
-}
-
-/// A percentage with at most four decimals and no more than it needs.
-fn rounded(percent: f64) -> String {
-    let text = format!("{percent:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The mend for an unknown name.
-fn mend_lora(nearest: Option<&str>, known: &[String], model: &str) -> String {
-    if known.is_empty() {
-        return format!("it has none, add it to `models.{model}.loras` first");
-    }
-    mend(nearest, known)
-}
-
-fn mend(nearest: Option<&str>, known: &[String]) -> String {
-    match (nearest, known) {
-        (Some(nearest), _) => format!("did you mean `{nearest}`?"),
-        (None, []) => "none is configured, add it to the configuration first".to_owned(),
-        (None, known) => format!("there are: `{}`", known.join("`, `")),
-    }
 }

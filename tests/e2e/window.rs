@@ -232,26 +232,30 @@ async fn a_draft_that_ends_before_the_window_is_checked_as_a_whole() {
     gateway.stop().await;
 }
 
-#[tokio::test]
-async fn a_window_has_a_certificate_of_its_own() {
-    let upstream = ScriptedUpstream::answering(|_| Reply::completion(&WORDS.concat())).await;
-    let risk = "risk: { max_regret: 20%, assurance: 90% }\n  audit: { rate: 100%, repeat: 0% }";
-    // A quarter is unsure from the start, and one in thirty goes wrong after the commit.
-    let rows = |n: u32| LabelledRequest {
+/// The right answer to every fourth is not what the draft says.
+fn labelled(n: u32, content: &str) -> LabelledRequest {
+    LabelledRequest {
         messages: vec![Message {
             role: "user".to_owned(),
-            content: match n {
-                n if n.is_multiple_of(30) => "loop",
-                n if n.is_multiple_of(4) => "hard",
-                _ => "easy",
-            }
-            .to_owned(),
+            content: content.to_owned(),
         }],
         gold: json!(if n.is_multiple_of(4) {
             "another".to_owned()
         } else {
             WORDS.concat()
         }),
+    }
+}
+
+#[tokio::test]
+async fn a_window_has_a_certificate_of_its_own() {
+    let upstream = ScriptedUpstream::answering(|_| Reply::completion(&WORDS.concat())).await;
+    let risk = "risk: { max_regret: 20%, assurance: 90% }\n  audit: { rate: 100%, repeat: 0% }";
+    // A quarter is unsure from the start, and one in thirty goes wrong after the commit.
+    let rows = |n: u32| match n {
+        n if n.is_multiple_of(30) => labelled(n, "loop"),
+        n if n.is_multiple_of(4) => labelled(n, "hard"),
+        n => labelled(n, "easy"),
     };
     let gateway = TestGateway::builder()
         .upstream(&upstream)
@@ -287,17 +291,7 @@ async fn a_window_has_a_certificate_of_its_own() {
 #[tokio::test]
 async fn json_on_a_text_route_has_a_certificate_of_its_own() {
     let upstream = ScriptedUpstream::answering(|_| Reply::completion(r#"{"a": 1}"#)).await;
-    let rows = |n: u32| LabelledRequest {
-        messages: vec![Message {
-            role: "user".to_owned(),
-            content: if n.is_multiple_of(4) { "hard" } else { "easy" }.to_owned(),
-        }],
-        gold: json!(if n.is_multiple_of(4) {
-            "another".to_owned()
-        } else {
-            WORDS.concat()
-        }),
-    };
+    let rows = |n: u32| labelled(n, if n.is_multiple_of(4) { "hard" } else { "easy" });
     let gateway = TestGateway::builder()
         .upstream(&upstream)
         .engine(Arc::new(scripted()))
